@@ -1,0 +1,528 @@
+/*
+ * core.h - the internal API of sqlredis's core; one section per .c file.
+ *
+ * The core knows neither PostgreSQL nor SQLite. It allocates with malloc, returns errors in sr_err,
+ * never raises and is never longjmped through. It holds no mutable global state: everything hangs
+ * off an sr_client, of which a PostgreSQL backend has one and every sqlite3* has one. A client is
+ * used by one thread at a time.
+ *
+ * Times are int64_t milliseconds, sizes are size_t bytes.
+ */
+#ifndef SQLREDIS_CORE_H
+#define SQLREDIS_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host.h"
+
+#define SR_VERSION "0.1.0"
+
+/* ---- error.c: what went wrong, in words a person can act on ------------------------------- */
+
+/* class, word (SQLite prefixes messages with it), SQLSTATE */
+#define SR_CLASS_MAP(X)                                                                            \
+	X(SR_E_CONNECT, "connection", "08001") /* no connection: refused, unresolved, breaker open */  \
+	X(SR_E_LOST, "connection lost", "08006") /* broken after bytes went out: effect unknown */     \
+	X(SR_E_TIMEOUT, "timeout", "08000")                                                            \
+	X(SR_E_PROTOCOL, "protocol", "08P01") /* the peer does not speak RESP2, or hides a trap */     \
+	X(SR_E_TLS, "tls", "08001")                                                                    \
+	X(SR_E_AUTH, "authentication", "28P01")                                                        \
+	X(SR_E_PERMISSION, "permission", "42501")                                                      \
+	X(SR_E_WRONGTYPE, "wrong type", "42804")                                                       \
+	X(SR_E_MEMORY, "out of memory", "53200") /* Redis's OOM */                                     \
+	X(SR_E_QUOTA, "quota", "53400")                                                                \
+	X(SR_E_CLIENTS, "too many clients", "53300")                                                   \
+	X(SR_E_SIZE, "too large", "54000")                                                             \
+	X(SR_E_READONLY, "read only", "25006")                                                         \
+	X(SR_E_BUSY, "busy", "57P03")		  /* LOADING, BUSY, TRYAGAIN, MASTERDOWN, CLUSTERDOWN */   \
+	X(SR_E_REPLY, "redis", "38000")		  /* any other error reply */                              \
+	X(SR_E_OPTION, "invalid", "22023")	  /* a bad URL, option or argument */                      \
+	X(SR_E_ENCODING, "encoding", "22021") /* bytes that the asked type cannot hold */              \
+	X(SR_E_INTERRUPTED, "interrupted", "57014")                                                    \
+	X(SR_E_LOCAL_MEMORY, "out of memory", "53200")
+
+typedef enum sr_class
+{
+	SR_OK = 0,
+#define X(id, word, state) id,
+	SR_CLASS_MAP(X)
+#undef X
+		SR_CLASSES
+} sr_class;
+
+typedef struct sr_err
+{
+	sr_class cls;
+	char	 msg[512];	/* what happened; Redis's own words where there are any */
+	char	 hint[320]; /* what to do about it; "" when there is nothing to say */
+} sr_err;
+
+const char *sr_class_word(sr_class cls);	 /* static */
+const char *sr_class_sqlstate(sr_class cls); /* static, five characters */
+
+/* Fill err (which may be NULL) and return false, so that callers can `return sr_fail(...)`. */
+bool sr_fail(sr_err *err, sr_class cls, const char *hint, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+bool sr_fail_memory(sr_err *err);
+
+/* Classify Redis's error reply text ("WRONGTYPE Operation against ...") and copy it; returns false. */
+bool sr_fail_reply(sr_err *err, const char *text, size_t len);
+
+/* ---- buf.c: a byte buffer with a ceiling --------------------------------------------------- */
+
+typedef struct sr_buf
+{
+	char  *data; /* NUL-terminated whenever not NULL */
+	size_t len;
+	size_t cap;
+	size_t max; /* appending beyond it fails; 0: SR_BUF_MAX */
+} sr_buf;
+
+#define SR_BUF_MAX ((size_t) 1 << 30)
+
+bool sr_buf_reserve(sr_buf *b, size_t more); /* false: no memory, or over max */
+bool sr_buf_add(sr_buf *b, const void *data, size_t len);
+bool sr_buf_str(sr_buf *b, const char *s);
+bool sr_buf_fmt(sr_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sr_buf_free(sr_buf *b);
+
+/* ---- url.c: where Redis is, and how to talk to it ------------------------------------------ */
+
+typedef enum sr_verify
+{
+	SR_VERIFY_FULL, /* chain and host name */
+	SR_VERIFY_CA,	/* chain only */
+	SR_VERIFY_NONE
+} sr_verify;
+
+typedef struct sr_url
+{
+	char	 *host; /* name or address, brackets removed; NULL for a unix socket */
+	char	 *path; /* unix socket, else NULL */
+	char	 *user;
+	char	 *password;
+	char	 *tls_ca, *tls_cert, *tls_key; /* files */
+	int		  port;
+	int		  db;
+	int		  family; /* 0, 4 or 6 */
+	bool	  tls;
+	sr_verify verify;
+	int64_t	  connect_timeout; /* ms; 0: not given */
+	int64_t	  command_timeout; /* ms; 0: not given */
+} sr_url;
+
+/*
+ * redis://[user[:password]@]host[:port][/db], rediss:// (TLS), redis+unix:///path?db=N and
+ * unix:///path; percent-decoded; options as in docs/url.md. On failure *out is empty and the
+ * message never repeats the password. The caller frees *out with sr_url_free.
+ */
+bool sr_url_parse(const char *text, sr_url *out, sr_err *err);
+void sr_url_free(sr_url *url);
+/* "redis://user:***@host:6379/0": malloc'ed, NULL without memory. The text may be malformed. */
+char *sr_url_redact(const char *text);
+/* "host:port" or the socket's path, for messages. */
+void sr_url_where(const sr_url *url, char *out, size_t size);
+
+/* ---- net.c: a non-blocking socket that obeys deadlines -------------------------------------- */
+
+typedef enum sr_io
+{
+	SR_IO_OK,
+	SR_IO_WANT_READ,
+	SR_IO_WANT_WRITE,
+	SR_IO_EOF,
+	SR_IO_ERROR /* err says why */
+} sr_io;
+
+/*
+ * A connected byte stream, plain or TLS. read/write never block and never raise SIGPIPE.
+ * *n is the number of bytes moved when SR_IO_OK (at least 1).
+ */
+typedef struct sr_stream sr_stream;
+struct sr_stream
+{
+	int fd;
+	sr_io (*read)(sr_stream *s, void *buf, size_t size, size_t *n, sr_err *err);
+	sr_io (*write)(sr_stream *s, const void *buf, size_t size, size_t *n, sr_err *err);
+	/* Frees the stream. orderly: say goodbye (TLS); never after a fork. */
+	void (*close)(sr_stream *s, bool orderly);
+	const char *peer_hint; /* a hint for errors that the first reply explains, or NULL */
+};
+
+/* Resolve and connect within deadline, every address in turn; wraps in TLS when the URL says so. */
+sr_stream *sr_net_connect(const sr_host *host, const sr_url *url, struct sr_tls_cache *tls,
+						  int64_t deadline, sr_err *err);
+/* Would a read find anything but "nothing yet"? true: idle and healthy. */
+bool	sr_net_idle(sr_stream *s);
+int64_t sr_now(const sr_host *host);
+/* Sleep; false when interrupted (err filled). */
+bool sr_sleep(const sr_host *host, int64_t until, sr_err *err);
+
+/* ---- tls.c: OpenSSL over a plain stream ------------------------------------------------------ */
+
+/* Keeps the SSL_CTX of one client: loading the CA store costs more than a handshake. */
+typedef struct sr_tls_cache sr_tls_cache;
+sr_tls_cache			   *sr_tls_cache_new(void);
+void						sr_tls_cache_free(sr_tls_cache *cache); /* NULL is fine */
+/* Takes ownership of plain (closed on failure). */
+sr_stream *sr_tls_wrap(const sr_host *host, const sr_url *url, sr_tls_cache *cache,
+					   sr_stream *plain, int64_t deadline, sr_err *err);
+
+/* ---- reply.c: one RESP2 reply ---------------------------------------------------------------- */
+
+typedef enum sr_reply_kind
+{
+	SR_NIL,
+	SR_STATUS,
+	SR_ERROR,
+	SR_INTEGER,
+	SR_BULK,
+	SR_ARRAY
+} sr_reply_kind;
+
+typedef struct sr_reply
+{
+	sr_reply_kind	  kind;
+	long long		  integer;
+	char			 *str; /* NUL-terminated; status, error, bulk */
+	size_t			  len;
+	struct sr_reply **items; /* array */
+	size_t			  count;
+	size_t			  capacity;
+} sr_reply;
+
+void sr_reply_free(sr_reply *reply); /* NULL is fine */
+
+/* hiredis's reader with our own object functions: memory is counted against max_reply. */
+typedef struct sr_reader sr_reader;
+sr_reader				*sr_reader_new(size_t max_reply);
+void					 sr_reader_free(sr_reader *r);
+bool					 sr_reader_feed(sr_reader *r, const char *data, size_t len, sr_err *err);
+/* true: *out is a whole reply (the caller frees it) or NULL when more bytes are needed. */
+bool sr_reader_next(sr_reader *r, sr_reply **out, sr_err *err);
+
+/* The reply as JSON text (UTF-8): malloc'ed; *len excludes the NUL. Fails on bytes that are not UTF-8. */
+char *sr_reply_json(const sr_reply *reply, size_t *len, sr_err *err);
+
+/* ---- conn.c: a client: dial, AUTH, exchanges, retry, backoff, breaker -------------------------- */
+
+typedef struct sr_argv
+{
+	int			 argc;
+	const char **argv;
+	size_t		*argvlen;
+} sr_argv;
+
+/*
+ * A circuit breaker, possibly in memory shared by processes: only atomic access. Zeroed is closed.
+ * address identifies the server it guards (a hash, never 0 once in use).
+ */
+typedef struct sr_breaker
+{
+	uint64_t address;
+	int64_t	 open_until; /* ms; calls fail at once before it; 0: closed */
+	uint32_t failures;	 /* in a row */
+} sr_breaker;
+
+typedef struct sr_settings
+{
+	const char *url;		 /* NULL or "": not configured */
+	const char *password;	 /* overrides the URL's; may be NULL */
+	const char *client_name; /* CLIENT SETNAME; may be NULL */
+	const char *key_prefix;	 /* may be NULL */
+	int64_t		connect_timeout;
+	int64_t		command_timeout;
+	int64_t		commit_timeout;
+	int			retries;	 /* dials after the first, within connect_timeout */
+	size_t		max_reply;	 /* bytes */
+	size_t		pending_max; /* keys kept for a Redis that is away */
+	sr_breaker *breakers;	 /* shared slots, or NULL: a private one */
+	size_t		breaker_slots;
+} sr_settings;
+
+#define SR_LATENCY_BUCKETS 64 /* powers of the square root of two microseconds */
+
+typedef struct sr_stats
+{
+	uint64_t commands, round_trips, reads_hit, reads_missed;
+	uint64_t errors[SR_CLASSES];
+	uint64_t connects, reconnects, connect_failures;
+	uint64_t invalidations_queued, invalidations_sent, invalidations_failed;
+	uint64_t latency[SR_LATENCY_BUCKETS]; /* of round trips */
+} sr_stats;
+
+typedef struct sr_client sr_client;
+struct sr_inval;
+
+sr_client *sr_client_new(const sr_host *host); /* *host is copied; NULL without memory */
+/* Closes the connection (orderly unless forked), frees the backlog: flush it before. */
+void sr_client_free(sr_client *c);
+
+/*
+ * Copies every setting. A changed address, user or password drops the connection; changed timeouts
+ * apply from the next call. Fails on a malformed URL and then every call fails with that error.
+ */
+bool			sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err);
+const sr_stats *sr_client_stats(const sr_client *c);
+const sr_url   *sr_client_url(const sr_client *c);				   /* NULL: not configured */
+const char	   *sr_client_prefix(const sr_client *c, size_t *len); /* "" when there is none */
+const char	   *sr_client_breaker_state(const sr_client *c); /* "closed", "open", "half-open" */
+bool			sr_client_connected(const sr_client *c);
+/* True when a wait inside the client would re-enter it (a host callback called back into SQL). */
+bool sr_client_busy(const sr_client *c);
+
+#define SR_SAFE_TO_RESEND 0x01 /* a read, or a command whose repeat changes nothing */
+#define SR_NO_DIAL		  0x02 /* only over the connection there is (in COMMIT) */
+#define SR_PROBE		  0x04 /* try even when the breaker is open */
+
+/* Make sure there is a live connection; dials under connect_timeout. */
+bool sr_client_connect(sr_client *c, unsigned flags, sr_err *err);
+
+/*
+ * One command, one reply. Error replies fail (classified). The caller frees the reply. extra_wait
+ * is added to command_timeout (blocking commands). The backlog, if any, goes first.
+ */
+sr_reply *sr_client_call(sr_client *c, const sr_argv *cmd, unsigned flags, int64_t extra_wait,
+						 sr_err *err);
+
+/* EVALSHA, then EVAL on NOSCRIPT. sha1 is the script's, 40 hex digits. */
+sr_reply *sr_client_eval(sr_client *c, const char *script, const char *sha1, int nkeys,
+						 const sr_argv *keys_and_args, unsigned flags, sr_err *err);
+
+/*
+ * Many commands over one connection, written and read concurrently with bounded buffers.
+ * next: 1 and *out (valid until the next call), or 0 at the end.
+ * reply: called once a command, in order, error replies included; the reply is freed afterwards.
+ * Returns false when the connection failed or no progress was made for command_timeout; the
+ * replies seen until then stand. Never resent: the caller knows which commands were answered.
+ */
+typedef struct sr_pipeline
+{
+	void *ctx;
+	int (*next)(void *ctx, sr_argv *out);
+	void (*reply)(void *ctx, const sr_reply *reply);
+	int64_t idle_timeout;  /* ms without progress; 0: command_timeout */
+	int64_t total_timeout; /* ms in all; 0: none */
+} sr_pipeline;
+
+bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *err);
+
+/* ---- inval.c: the keys one transaction will delete. No I/O ------------------------------------- */
+
+/*
+ * An ordered set of keys, each with the nesting depth it was added at. Depths never decrease along
+ * the list: rollback_to cuts a tail, release relabels one, both in time proportional to what they
+ * cut, so that a loop of a hundred thousand savepoints stays linear.
+ */
+typedef struct sr_inval sr_inval;
+
+typedef enum sr_push
+{
+	SR_PUSH_NEW,
+	SR_PUSH_DUPLICATE,
+	SR_PUSH_NO_MEMORY /* or over SR_INVAL_MAX_BYTES */
+} sr_push;
+
+#define SR_INVAL_MAX_BYTES ((size_t) 1 << 30)
+
+sr_inval *sr_inval_new(void);
+void	  sr_inval_free(sr_inval *q);
+sr_push	  sr_inval_push(sr_inval *q, const char *key, size_t len, int depth);
+void	  sr_inval_release(sr_inval *q, int n);		/* depth = min(depth, n) */
+void	  sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are dropped */
+void	  sr_inval_clear(sr_inval *q);				/* keeps a little memory, gives the rest back */
+size_t	  sr_inval_count(const sr_inval *q);
+/* The i-th key (0 first); the pointer lives until the next push or cut. */
+const char *sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth);
+
+/* ---- flush.c: deliver queued keys, keep what could not be delivered ---------------------------- */
+
+typedef struct sr_flush_result
+{
+	size_t sent; /* Redis answered for them */
+	size_t kept; /* now in the backlog */
+	size_t lost; /* refused one by one, or the backlog was full */
+	sr_err err;	 /* the first failure; cls SR_OK when there was none */
+} sr_flush_result;
+
+/*
+ * UNLINK every key of the backlog and of q (may be NULL), then empty q. What Redis could not be
+ * told stays in the client's backlog. commit: the caller is in a COMMIT: no dialling, at most
+ * commit_timeout without progress and command_timeout in all.
+ */
+void   sr_flush(sr_client *c, sr_inval *q, bool commit, sr_flush_result *out);
+size_t sr_client_backlog(const sr_client *c); /* keys waiting */
+
+/* ---- template.c: 'user:{id}' -> keys ----------------------------------------------------------- */
+
+typedef struct sr_template sr_template;
+
+/* {column} is a column's text, {{ and }} are braces. The text is copied. */
+sr_template *sr_template_compile(const char *text, size_t len, sr_err *err);
+void		 sr_template_free(sr_template *t);
+int			 sr_template_columns(const sr_template *t);
+const char	*sr_template_column(const sr_template *t, int i); /* NUL-terminated */
+
+typedef struct sr_text
+{
+	const char *data; /* NULL: SQL NULL */
+	size_t		len;
+} sr_text;
+
+typedef enum sr_expand
+{
+	SR_EXPANDED,
+	SR_NULL_COLUMN, /* no key for this row */
+	SR_EXPAND_NO_MEMORY
+} sr_expand;
+
+/* Append the key to out; columns[i] belongs to sr_template_column(t, i). */
+sr_expand sr_template_expand(const sr_template *t, const sr_text *columns, sr_buf *out);
+
+/* ---- command.c, commands.def: one row a command ------------------------------------------------ */
+
+typedef enum sr_argkind
+{
+	SR_ARG_KEY,		/* gets the key prefix */
+	SR_ARG_PATTERN, /* a glob over keys: likewise */
+	SR_ARG_VALUE,	/* text or bytes */
+	SR_ARG_TEXT,
+	SR_ARG_INTEGER,
+	SR_ARG_DOUBLE,
+	SR_ARG_TTL,		/* seconds -> ms, at least 1 ms */
+	SR_ARG_AT,		/* seconds since the epoch -> ms */
+	SR_ARG_WORD,	/* one of words, sent as it is */
+	SR_ARG_RELATION /* a table: the adapter resolves it */
+} sr_argkind;
+
+#define SR_OPTIONAL 0x01
+#define SR_VARIADIC 0x02 /* the last argument, at least one */
+
+typedef struct sr_arg
+{
+	const char *name;
+	sr_argkind	kind;
+	unsigned	flags;
+	const char *before; /* a literal sent before it when it is given ("PX"), or NULL */
+	const char *dflt;	/* what is sent when it is left out, or NULL: nothing */
+	const char *words;	/* SR_ARG_WORD: "NX|XX" */
+} sr_arg;
+
+typedef enum sr_shape
+{
+	SR_SHAPE_TEXT,	  /* bulk or status -> text; nil -> NULL */
+	SR_SHAPE_OK,	  /* status -> true; nil -> false */
+	SR_SHAPE_BOOLEAN, /* 1 / 0 */
+	SR_SHAPE_INTEGER,
+	SR_SHAPE_DOUBLE,
+	SR_SHAPE_SECONDS, /* PTTL: -2 -> NULL, -1 -> -1, else ms -> seconds */
+	SR_SHAPE_TYPE,	  /* "none" -> NULL */
+	SR_SHAPE_JSON,
+	SR_SHAPE_ROWS
+} sr_shape;
+
+typedef enum sr_type
+{
+	SR_TYPE_NULL,
+	SR_TYPE_BOOLEAN, /* i */
+	SR_TYPE_INTEGER, /* i */
+	SR_TYPE_DOUBLE,	 /* d */
+	SR_TYPE_TEXT,	 /* data, len: UTF-8 expected, bytes possible */
+	SR_TYPE_BYTES,	 /* data, len */
+	SR_TYPE_JSON	 /* data, len: UTF-8 */
+} sr_type;
+
+typedef struct sr_value
+{
+	sr_type		type;
+	int64_t		i;
+	double		d;
+	const char *data;
+	size_t		len;
+} sr_value;
+
+typedef struct sr_column
+{
+	const char *name;
+	sr_type		type;
+} sr_column;
+
+typedef enum sr_group
+{
+	SR_GROUP_PUBLIC, /* reaches nothing */
+	SR_GROUP_READ,
+	SR_GROUP_WRITE,
+	SR_GROUP_ADMIN
+} sr_group;
+
+#define SR_READ		   0x01 /* changes nothing: resent after a broken connection */
+#define SR_IDEMPOTENT  0x02 /* a repeat changes nothing */
+#define SR_BINARY	   0x04 /* PostgreSQL has a _bytea twin */
+#define SR_ENGINE	   0x08 /* the adapter implements it (it knows transactions, tables, settings) */
+#define SR_PG_ONLY	   0x10
+#define SR_SQLITE_ONLY 0x20
+
+#define SR_MAX_ARGS	   8
+#define SR_MAX_COLUMNS 8
+
+typedef struct sr_command sr_command;
+typedef struct sr_result  sr_result;
+typedef struct sr_rows	  sr_rows;
+
+/* A function that is more than one plain command. */
+typedef bool (*sr_scalar_fn)(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+							 sr_result *out, sr_err *err);
+typedef sr_rows *(*sr_rows_fn)(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+							   sr_err *err);
+
+struct sr_command
+{
+	const char	*name;					/* SQL name */
+	const char	*redis;					/* the command, or NULL */
+	sr_arg		 args[SR_MAX_ARGS + 1]; /* ended by a NULL name */
+	sr_shape	 shape;
+	sr_column	 columns[SR_MAX_COLUMNS + 1];
+	unsigned	 flags;
+	sr_group	 group;
+	sr_scalar_fn scalar; /* NULL: the plain command */
+	sr_rows_fn	 rows;
+	const char	*since;
+	const char	*doc;
+};
+
+extern const sr_command sr_commands[];
+extern const size_t		sr_command_count;
+
+const sr_command *sr_command_find(const char *name);					  /* NULL: unknown */
+int				  sr_command_arity(const sr_command *cmd, int *required); /* -1: variadic */
+
+/* A scalar's value; data may point into what the result owns. */
+struct sr_result
+{
+	sr_value  value;
+	sr_reply *reply; /* owned */
+	char	 *text;	 /* owned, malloc'ed */
+};
+
+void sr_result_free(sr_result *r);
+
+/*
+ * Call a function of the table that is not SR_ENGINE. args has one value per argument given, a
+ * variadic one's following each other; left-out optional ones are SR_TYPE_NULL or missing. A NULL
+ * required argument gives NULL and sends nothing. The caller frees *out, also after a failure.
+ */
+bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_result *out,
+			   sr_err *err);
+
+/* Rows: open, then next until 0. Every exchange is complete when a call returns. */
+sr_rows *sr_rows_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+					  sr_err *err);
+int	 sr_rows_next(sr_rows *rows, const sr_value **cells, sr_err *err); /* 1 row, 0 end, -1 err */
+void sr_rows_close(sr_rows *rows);									   /* NULL is fine */
+
+/* Refuse what would corrupt a connection shared by statements (SELECT, MULTI, SUBSCRIBE ...). */
+bool sr_command_allowed(const sr_argv *cmd, sr_err *err);
+
+#endif
