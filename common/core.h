@@ -141,6 +141,7 @@ typedef enum sr_io
  * *n is the number of bytes moved when SR_IO_OK (at least 1).
  */
 typedef struct sr_stream sr_stream;
+typedef struct sr_tls_cache sr_tls_cache;
 struct sr_stream
 {
 	int fd;
@@ -152,7 +153,7 @@ struct sr_stream
 };
 
 /* Resolve and connect within deadline, every address in turn; wraps in TLS when the URL says so. */
-sr_stream *sr_net_connect(const sr_host *host, const sr_url *url, struct sr_tls_cache *tls,
+sr_stream *sr_net_connect(const sr_host *host, const sr_url *url, sr_tls_cache *tls,
 						  int64_t deadline, sr_err *err);
 /* Would a read find anything but "nothing yet"? true: idle and healthy. */
 bool	sr_net_idle(sr_stream *s);
@@ -163,7 +164,6 @@ bool sr_sleep(const sr_host *host, int64_t until, sr_err *err);
 /* ---- tls.c: OpenSSL over a plain stream ------------------------------------------------------ */
 
 /* Keeps the SSL_CTX of one client: loading the CA store costs more than a handshake. */
-typedef struct sr_tls_cache sr_tls_cache;
 sr_tls_cache			   *sr_tls_cache_new(void);
 void						sr_tls_cache_free(sr_tls_cache *cache); /* NULL is fine */
 /* Takes ownership of plain (closed on failure). */
