@@ -61,6 +61,8 @@ typedef struct sr_err
 
 const char *sr_class_word(sr_class cls);	 /* static */
 const char *sr_class_sqlstate(sr_class cls); /* static, five characters */
+/* Redis is away, as opposed to refusing what it was asked (command.c). */
+bool sr_class_is_outage(sr_class cls);
 
 /* Fill err (which may be NULL) and return false, so that callers can `return sr_fail(...)`. */
 bool sr_fail(sr_err *err, sr_class cls, const char *hint, const char *fmt, ...)
@@ -140,7 +142,7 @@ typedef enum sr_io
  * A connected byte stream, plain or TLS. read/write never block and never raise SIGPIPE.
  * *n is the number of bytes moved when SR_IO_OK (at least 1).
  */
-typedef struct sr_stream sr_stream;
+typedef struct sr_stream	sr_stream;
 typedef struct sr_tls_cache sr_tls_cache;
 struct sr_stream
 {
@@ -164,8 +166,8 @@ bool sr_sleep(const sr_host *host, int64_t until, sr_err *err);
 /* ---- tls.c: OpenSSL over a plain stream ------------------------------------------------------ */
 
 /* Keeps the SSL_CTX of one client: loading the CA store costs more than a handshake. */
-sr_tls_cache			   *sr_tls_cache_new(void);
-void						sr_tls_cache_free(sr_tls_cache *cache); /* NULL is fine */
+sr_tls_cache *sr_tls_cache_new(void);
+void		  sr_tls_cache_free(sr_tls_cache *cache); /* NULL is fine */
 /* Takes ownership of plain (closed on failure). */
 sr_stream *sr_tls_wrap(const sr_host *host, const sr_url *url, sr_tls_cache *cache,
 					   sr_stream *plain, int64_t deadline, sr_err *err);
@@ -272,6 +274,14 @@ const char	   *sr_client_breaker_state(const sr_client *c); /* "closed", "open",
 bool			sr_client_connected(const sr_client *c);
 /* True when a wait inside the client would re-enter it (a host callback called back into SQL). */
 bool sr_client_busy(const sr_client *c);
+
+/* For functions built on the client (command.c and its kin): */
+const sr_host *sr_client_host(const sr_client *c);
+int64_t		   sr_client_command_timeout(const sr_client *c); /* ms */
+const char	  *sr_client_url_text(const sr_client *c); /* as configured; NULL: not configured */
+double		   sr_latency_edge(int bucket);			   /* its upper edge in microseconds */
+uint64_t	   sr_client_random(sr_client *c);		   /* for jitter, not for secrets */
+void		   sr_client_count_read(sr_client *c, bool hit);
 
 #define SR_SAFE_TO_RESEND 0x01 /* a read, or a command whose repeat changes nothing */
 #define SR_NO_DIAL		  0x02 /* only over the connection there is (in COMMIT) */
@@ -509,7 +519,8 @@ struct sr_result
 void sr_result_free(sr_result *r);
 
 /*
- * Call a function of the table that is not SR_ENGINE. args has one value per argument given, a
+ * Call a function of the table that is not SR_ENGINE. KEY, PATTERN, VALUE, TEXT and WORD arguments
+ * come as TEXT or BYTES, numbers as INTEGER, DOUBLE or TEXT. args has one value per argument given, a
  * variadic one's following each other; left-out optional ones are SR_TYPE_NULL or missing. A NULL
  * required argument gives NULL and sends nothing. The caller frees *out, also after a failure.
  */

@@ -1,0 +1,299 @@
+/*
+ * command.c - the table of functions, and the call of one: arguments in, a command sent, its reply
+ * turned into the shape that the row names.
+ */
+#include "command.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY(n)                                                                                     \
+	{                                                                                              \
+#n, SR_ARG_KEY, 0, NULL, NULL, NULL                                                        \
+	}
+#define KEYS(n)                                                                                    \
+	{                                                                                              \
+#n, SR_ARG_KEY, SR_VARIADIC, NULL, NULL, NULL                                              \
+	}
+#define VALUE(n)                                                                                   \
+	{                                                                                              \
+#n, SR_ARG_VALUE, 0, NULL, NULL, NULL                                                      \
+	}
+#define TEXT(n)                                                                                    \
+	{                                                                                              \
+#n, SR_ARG_TEXT, 0, NULL, NULL, NULL                                                       \
+	}
+#define TEXTS(n)                                                                                   \
+	{                                                                                              \
+#n, SR_ARG_TEXT, SR_VARIADIC, NULL, NULL, NULL                                             \
+	}
+#define INT(n)                                                                                     \
+	{                                                                                              \
+#n, SR_ARG_INTEGER, 0, NULL, NULL, NULL                                                    \
+	}
+#define DOUBLE(n)                                                                                  \
+	{                                                                                              \
+#n, SR_ARG_DOUBLE, 0, NULL, NULL, NULL                                                     \
+	}
+#define TTL(n)                                                                                     \
+	{                                                                                              \
+#n, SR_ARG_TTL, 0, NULL, NULL, NULL                                                        \
+	}
+#define TTL_PX(n)                                                                                  \
+	{                                                                                              \
+#n, SR_ARG_TTL, 0, "PX", NULL, NULL                                                        \
+	}
+#define AT(n)                                                                                      \
+	{                                                                                              \
+#n, SR_ARG_AT, 0, NULL, NULL, NULL                                                         \
+	}
+#define RELATION(n)                                                                                \
+	{                                                                                              \
+#n, SR_ARG_RELATION, 0, NULL, NULL, NULL                                                   \
+	}
+#define OPT_PATTERN(n, b)                                                                          \
+	{                                                                                              \
+#n, SR_ARG_PATTERN, SR_OPTIONAL, b, NULL, NULL                                             \
+	}
+#define OPT_TEXT(n, b)                                                                             \
+	{                                                                                              \
+#n, SR_ARG_TEXT, SR_OPTIONAL, b, NULL, NULL                                                \
+	}
+#define OPT_INT(n, b, d)                                                                           \
+	{                                                                                              \
+#n, SR_ARG_INTEGER, SR_OPTIONAL, b, d, NULL                                                \
+	}
+#define OPT_DOUBLE(n)                                                                              \
+	{                                                                                              \
+#n, SR_ARG_DOUBLE, SR_OPTIONAL, NULL, NULL, NULL                                           \
+	}
+#define OPT_TTL(n, b)                                                                              \
+	{                                                                                              \
+#n, SR_ARG_TTL, SR_OPTIONAL, b, NULL, NULL                                                 \
+	}
+#define OPT_WORD(n, words)                                                                         \
+	{                                                                                              \
+#n, SR_ARG_WORD, SR_OPTIONAL, NULL, NULL, words                                            \
+	}
+#define OPT_VALUES(n)                                                                              \
+	{                                                                                              \
+#n, SR_ARG_VALUE, SR_OPTIONAL | SR_VARIADIC, NULL, NULL, NULL                              \
+	}
+
+#define TEXT_COLUMN(n)                                                                             \
+	{                                                                                              \
+#n, SR_TYPE_TEXT                                                                           \
+	}
+#define INT_COLUMN(n)                                                                              \
+	{                                                                                              \
+#n, SR_TYPE_INTEGER                                                                        \
+	}
+#define DOUBLE_COLUMN(n)                                                                           \
+	{                                                                                              \
+#n, SR_TYPE_DOUBLE                                                                         \
+	}
+#define BOOL_COLUMN(n)                                                                             \
+	{                                                                                              \
+#n, SR_TYPE_BOOLEAN                                                                        \
+	}
+
+#define END_ARG                                                                                    \
+	{                                                                                              \
+		NULL, SR_ARG_KEY, 0, NULL, NULL, NULL                                                      \
+	}
+#define END_COLUMN                                                                                 \
+	{                                                                                              \
+		NULL, SR_TYPE_NULL                                                                         \
+	}
+#define NO_ARGS                                                                                    \
+	{                                                                                              \
+		END_ARG                                                                                    \
+	}
+#define ARGS(...)                                                                                  \
+	{                                                                                              \
+		__VA_ARGS__, END_ARG                                                                       \
+	}
+#define NO_COLUMNS                                                                                 \
+	{                                                                                              \
+		END_COLUMN                                                                                 \
+	}
+#define COLUMNS(...)                                                                               \
+	{                                                                                              \
+		__VA_ARGS__, END_COLUMN                                                                    \
+	}
+#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc)        \
+	{#name, redis, args, SR_SHAPE_##shape, columns, flags, SR_GROUP_##group, scalar,               \
+	 rows,	since, doc},
+
+const sr_command sr_commands[] = {
+#include "commands.def"
+};
+const size_t sr_command_count = sizeof sr_commands / sizeof sr_commands[0];
+
+const sr_command *sr_command_find(const char *name)
+{
+	for (size_t i = 0; i < sr_command_count; i++)
+		if (strcmp(sr_commands[i].name, name) == 0)
+			return &sr_commands[i];
+	return NULL;
+}
+
+int sr_command_arity(const sr_command *cmd, int *required)
+{
+	int	 n = 0;
+	bool variadic = false;
+
+	*required = 0;
+	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+	{
+		n++;
+		*required += !(arg->flags & SR_OPTIONAL);
+		variadic |= (arg->flags & SR_VARIADIC) != 0;
+	}
+	return variadic ? -1 : n;
+}
+
+bool sr_class_is_outage(sr_class cls)
+{
+	return cls == SR_E_CONNECT || cls == SR_E_LOST || cls == SR_E_TIMEOUT || cls == SR_E_TLS ||
+		   cls == SR_E_PROTOCOL || cls == SR_E_QUOTA || cls == SR_E_CLIENTS || cls == SR_E_BUSY;
+}
+
+/* A NULL key or value makes the result NULL; a NULL optional argument counts as left out. */
+static bool any_null(const sr_command *cmd, int n, const sr_value *args)
+{
+	const sr_arg *arg = cmd->args;
+
+	for (int i = 0; i < n && arg->name != NULL; i++)
+	{
+		if (args[i].type == SR_TYPE_NULL &&
+			(!(arg->flags & SR_OPTIONAL) || (arg->flags & SR_VARIADIC)))
+			return true;
+		if (!(arg->flags & SR_VARIADIC))
+			arg++;
+	}
+	return false;
+}
+
+void sr_result_free(sr_result *r)
+{
+	sr_reply_free(r->reply);
+	free(r->text);
+	memset(r, 0, sizeof *r);
+}
+
+static bool unexpected(const sr_command *cmd, sr_err *err)
+{
+	return sr_fail(err, SR_E_PROTOCOL, "Is this a Redis server?", "unexpected type of reply to %s",
+				   cmd->redis);
+}
+
+static bool shape_text(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
+{
+	if (reply->kind == SR_NIL)
+		return true;
+	if (reply->kind != SR_BULK && reply->kind != SR_STATUS)
+		return unexpected(cmd, err);
+	if (cmd->shape == SR_SHAPE_TYPE && strcmp(reply->str, "none") == 0)
+		return true;
+	v->type = SR_TYPE_TEXT;
+	v->data = reply->str;
+	v->len = reply->len;
+	return true;
+}
+
+static bool shape_double(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
+{
+	char *end;
+
+	if (reply->kind == SR_NIL)
+		return true;
+	if (reply->kind != SR_BULK)
+		return unexpected(cmd, err);
+	v->type = SR_TYPE_DOUBLE;
+	v->d = strtod(reply->str, &end);
+	return *end == '\0' && reply->len > 0 ? true : unexpected(cmd, err);
+}
+
+static bool shape_integer(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
+{
+	if (reply->kind == SR_NIL)
+		return true;
+	if (reply->kind != SR_INTEGER)
+		return unexpected(cmd, err);
+	v->type = cmd->shape == SR_SHAPE_BOOLEAN ? SR_TYPE_BOOLEAN : SR_TYPE_INTEGER;
+	v->i = reply->integer;
+	if (cmd->shape != SR_SHAPE_SECONDS)
+		return true;
+	/* PTTL: -2 no key, -1 no expiry */
+	v->type = reply->integer == -2 ? SR_TYPE_NULL : SR_TYPE_DOUBLE;
+	v->d = reply->integer < 0 ? (double) reply->integer : (double) reply->integer / 1000;
+	return true;
+}
+
+static bool shape_ok(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
+{
+	if (reply->kind != SR_STATUS && reply->kind != SR_NIL)
+		return unexpected(cmd, err);
+	v->type = SR_TYPE_BOOLEAN;
+	v->i = reply->kind == SR_STATUS;
+	return true;
+}
+
+static bool shape_reply(const sr_command *cmd, sr_result *out, sr_err *err)
+{
+	const sr_reply *reply = out->reply;
+	sr_value	   *v = &out->value;
+
+	switch (cmd->shape)
+	{
+		case SR_SHAPE_TEXT:
+		case SR_SHAPE_TYPE: return shape_text(cmd, reply, v, err);
+		case SR_SHAPE_OK: return shape_ok(cmd, reply, v, err);
+		case SR_SHAPE_BOOLEAN:
+		case SR_SHAPE_INTEGER:
+		case SR_SHAPE_SECONDS: return shape_integer(cmd, reply, v, err);
+		case SR_SHAPE_DOUBLE: return shape_double(cmd, reply, v, err);
+		case SR_SHAPE_JSON: return sr_result_json(out, err);
+		case SR_SHAPE_ROWS: break;
+	}
+	return unexpected(cmd, err);
+}
+
+bool sr_result_json(sr_result *out, sr_err *err)
+{
+	if (out->reply->kind == SR_NIL)
+		return true;
+	out->text = sr_reply_json(out->reply, &out->value.len, err);
+	if (out->text == NULL)
+		return false;
+	out->value.type = SR_TYPE_JSON;
+	out->value.data = out->text;
+	return true;
+}
+
+bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_result *out,
+			   sr_err *err)
+{
+	sr_line	 line;
+	unsigned flags = cmd->flags & (SR_READ | SR_IDEMPOTENT) ? SR_SAFE_TO_RESEND : 0;
+	bool	 ok;
+
+	memset(out, 0, sizeof *out);
+	if (any_null(cmd, n, args))
+		return true;
+	if (cmd->scalar != NULL)
+		return cmd->scalar(c, cmd, n, args, out, err);
+
+	sr_line_init(&line, c);
+	ok = sr_line_word(&line, cmd->redis, err) && sr_line_args(&line, cmd, n, args, err);
+	if (ok)
+		out->reply = sr_client_call(c, &line.argv, flags, 0, err);
+	sr_line_free(&line);
+	if (!ok || out->reply == NULL || !shape_reply(cmd, out, err))
+		return false;
+	if (cmd->shape == SR_SHAPE_TEXT && (cmd->flags & SR_READ))
+		sr_client_count_read(c, out->value.type != SR_TYPE_NULL);
+	return true;
+}
