@@ -1,0 +1,126 @@
+/*
+ * conn.h - what the files of the connection share: net.c, resolve.c, conn.c, exchange.c, dial.c,
+ * breaker.c, flush.c. Nobody else includes it, except reply.c for its one extra function.
+ */
+#ifndef SQLREDIS_CONN_H
+#define SQLREDIS_CONN_H
+
+#include "core.h"
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* ---- reply.c ---- */
+
+/* Bytes fed that no reply given out so far has used. */
+size_t sr_reader_buffered(const sr_reader *r);
+
+/* ---- net.c, resolve.c ---- */
+
+typedef struct sr_address
+{
+	int						family;
+	socklen_t				len;
+	struct sockaddr_storage sockaddr;
+} sr_address;
+
+#define SR_MAX_ADDRESSES 16
+
+typedef struct sr_addresses
+{
+	size_t	   count;
+	sr_address list[SR_MAX_ADDRESSES];
+} sr_addresses;
+
+/* Numeric addresses at once, names through c-ares within deadline. */
+bool sr_resolve(const sr_host *host, const char *name, int port, int family, int64_t deadline,
+				sr_addresses *out, sr_err *err);
+/* One wait for one descriptor. */
+sr_wait sr_net_wait(const sr_host *host, int fd, short events, int64_t deadline);
+bool	sr_fail_interrupted(sr_err *err);
+
+/* ---- the client ---- */
+
+#define SR_READ_SIZE ((size_t) 64 * 1024)
+
+struct sr_client
+{
+	sr_host host;
+
+	/* settings, all owned */
+	bool	configured;
+	sr_err	refused; /* why not configured */
+	char   *url_text;
+	char   *password;
+	char   *client_name;
+	char   *prefix;
+	sr_url	url;
+	char	where[320];										  /* host:port or path, for messages */
+	int64_t connect_timeout, command_timeout, commit_timeout; /* ms */
+	int		retries;
+	size_t	max_reply, pending_max;
+
+	/* breaker.c */
+	sr_breaker	own_breaker;
+	sr_breaker *breaker;	/* own_breaker or a shared slot */
+	bool		probing;	/* this client is the one that may try while it is half-open */
+	sr_err		last_error; /* of the dial or exchange that opened it; for the message */
+
+	/* the connection */
+	sr_stream	 *stream; /* NULL: none */
+	sr_reader	 *reader;
+	sr_tls_cache *tls;
+	pid_t		  pid;	 /* that dialled it: a forked child must not touch it */
+	bool		  busy;	 /* poison: an exchange began and has not ended */
+	bool		  fresh; /* no reply has come over it yet */
+	int64_t		  last_used;
+
+	bool active; /* a public call is in progress */
+
+	sr_buf	  out; /* commands on their way */
+	sr_inval *backlog;
+	int64_t	  backlog_not_before; /* an unasked flush is not tried again before it */
+	uint64_t  random;
+	sr_stats  stats;
+	char	  in[SR_READ_SIZE];
+};
+
+/* conn.c */
+bool sr_client_enter(sr_client *c, sr_err *err); /* false: not configured, or re-entered */
+void sr_client_leave(sr_client *c);
+/* A usable connection, old or new; false: err says why there is none. */
+bool sr_client_ready(sr_client *c, unsigned flags, sr_err *err);
+void sr_client_drop(sr_client *c, bool orderly);
+
+/* breaker.c */
+void sr_breaker_choose(sr_client *c, sr_breaker *slots, size_t count);
+/* May the server be tried? Takes the probe when it is half-open and nobody else has. */
+bool sr_breaker_allow(sr_client *c, unsigned flags, sr_err *err);
+/* How it went; to be called after every dial and exchange. err NULL: well. */
+void sr_breaker_report(sr_client *c, const sr_err *err);
+
+/* dial.c: connect, AUTH, SELECT, CLIENT SETNAME, with retries within connect_timeout. */
+bool sr_dial(sr_client *c, sr_err *err);
+
+/* ---- exchange.c: commands out and replies in, over the connection there is ---- */
+
+typedef struct sr_exchange
+{
+	void *ctx;
+	int (*next)(void *ctx, sr_argv *out);	   /* 1 and a command, or 0 */
+	void (*reply)(void *ctx, sr_reply *reply); /* owns the reply */
+	int64_t idle;							   /* ms without progress */
+	int64_t until;							   /* absolute ms; 0: no end */
+	/* results */
+	size_t sent;	 /* bytes the kernel took */
+	size_t asked;	 /* commands given to the wire, at least in part */
+	size_t answered; /* replies handed out */
+} sr_exchange;
+
+/* On failure the connection is gone. */
+bool sr_exchange_run(sr_client *c, sr_exchange *x, sr_err *err);
+
+/* flush.c: the backlog, before a call and over its connection; false: interrupted. */
+bool sr_flush_backlog(sr_client *c, sr_err *err);
+
+#endif
