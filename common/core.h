@@ -72,6 +72,9 @@ bool sr_fail_memory(sr_err *err);
 /* Classify Redis's error reply text ("WRONGTYPE Operation against ...") and copy it; returns false. */
 bool sr_fail_reply(sr_err *err, const char *text, size_t len);
 
+/* Strictly valid UTF-8 (NUL included). */
+bool sr_is_utf8(const char *s, size_t len);
+
 /* ---- buf.c: a byte buffer with a ceiling --------------------------------------------------- */
 
 typedef struct sr_buf
@@ -282,6 +285,9 @@ const char	  *sr_client_url_text(const sr_client *c); /* as configured; NULL: no
 double		   sr_latency_edge(int bucket);			   /* its upper edge in microseconds */
 uint64_t	   sr_client_random(sr_client *c);		   /* for jitter, not for secrets */
 void		   sr_client_count_read(sr_client *c, bool hit);
+void		   sr_client_count_queued(sr_client *c); /* one more key to invalidate */
+/* What it was configured with: pointers live until the next sr_client_configure. */
+const sr_settings *sr_client_settings(const sr_client *c);
 
 #define SR_SAFE_TO_RESEND 0x01 /* a read, or a command whose repeat changes nothing */
 #define SR_NO_DIAL		  0x02 /* only over the connection there is (in COMMIT) */
@@ -343,6 +349,7 @@ sr_push	  sr_inval_push(sr_inval *q, const char *key, size_t len, int depth);
 void	  sr_inval_release(sr_inval *q, int n);		/* depth = min(depth, n) */
 void	  sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are dropped */
 void	  sr_inval_clear(sr_inval *q);				/* keeps a little memory, gives the rest back */
+void	  sr_inval_swap(sr_inval *a, sr_inval *b);	/* exchange their contents */
 size_t	  sr_inval_count(const sr_inval *q);
 /* The i-th key (0 first); the pointer lives until the next push or cut. */
 const char *sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth);

@@ -17,7 +17,7 @@
 
 typedef struct entry
 {
-	size_t	 at;  /* offset of the key in bytes */
+	size_t	 at; /* offset of the key in bytes */
 	uint32_t len;
 	uint32_t hash;
 } entry;
@@ -44,14 +44,12 @@ struct sr_inval
 #define KEEP_ENTRIES 1024
 #define KEEP_BYTES	 65536
 
-sr_inval *
-sr_inval_new(void)
+sr_inval *sr_inval_new(void)
 {
 	return calloc(1, sizeof(sr_inval));
 }
 
-static void
-drop_arrays(sr_inval *q)
+static void drop_arrays(sr_inval *q)
 {
 	free(q->bytes);
 	free(q->entries);
@@ -60,8 +58,7 @@ drop_arrays(sr_inval *q)
 	memset(q, 0, sizeof *q);
 }
 
-void
-sr_inval_free(sr_inval *q)
+void sr_inval_free(sr_inval *q)
 {
 	if (q == NULL)
 		return;
@@ -70,8 +67,7 @@ sr_inval_free(sr_inval *q)
 }
 
 /* FNV-1a, folded; eight bytes at a time would matter only for keys longer than any sane one. */
-static uint32_t
-hash_key(const char *key, size_t len)
+static uint32_t hash_key(const char *key, size_t len)
 {
 	uint64_t h = 1469598103934665603u;
 
@@ -80,8 +76,7 @@ hash_key(const char *key, size_t len)
 	return (uint32_t) (h ^ (h >> 32));
 }
 
-static size_t
-find_slot(const sr_inval *q, const char *key, size_t len, uint32_t hash)
+static size_t find_slot(const sr_inval *q, const char *key, size_t len, uint32_t hash)
 {
 	size_t mask = q->slot_count - 1;
 	size_t slot = hash & mask;
@@ -97,8 +92,7 @@ find_slot(const sr_inval *q, const char *key, size_t len, uint32_t hash)
 }
 
 /* Make room for twice the entries; the table is refilled in order, which keeps tail removal valid. */
-static bool
-grow_entries(sr_inval *q)
+static bool grow_entries(sr_inval *q)
 {
 	size_t	  cap = q->cap ? q->cap * 2 : 64;
 	entry	 *entries;
@@ -128,8 +122,7 @@ grow_entries(sr_inval *q)
 	return true;
 }
 
-static bool
-grow_bytes(sr_inval *q, size_t need)
+static bool grow_bytes(sr_inval *q, size_t need)
 {
 	size_t cap = q->bytes_cap ? q->bytes_cap : 4096;
 	char  *bytes;
@@ -147,8 +140,7 @@ grow_bytes(sr_inval *q, size_t need)
 }
 
 /* The mark of depth is on top of the stack, added when this is the depth's first entry. */
-static bool
-ensure_mark(sr_inval *q, int depth)
+static bool ensure_mark(sr_inval *q, int depth)
 {
 	if (q->mark_count > 0 && q->marks[q->mark_count - 1].depth == depth)
 		return true;
@@ -166,8 +158,7 @@ ensure_mark(sr_inval *q, int depth)
 	return true;
 }
 
-sr_push
-sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
+sr_push sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
 {
 	uint32_t hash = hash_key(key, len);
 	size_t	 slot;
@@ -193,8 +184,7 @@ sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
 	return SR_PUSH_NEW;
 }
 
-void
-sr_inval_release(sr_inval *q, int n)
+void sr_inval_release(sr_inval *q, int n)
 {
 	while (q->mark_count > 0 && q->marks[q->mark_count - 1].depth > n)
 	{
@@ -211,8 +201,7 @@ sr_inval_release(sr_inval *q, int n)
 	}
 }
 
-static void
-remove_last(sr_inval *q)
+static void remove_last(sr_inval *q)
 {
 	const entry *e = &q->entries[q->count - 1];
 	size_t		 slot = e->hash & (q->slot_count - 1);
@@ -224,8 +213,7 @@ remove_last(sr_inval *q)
 	q->count--;
 }
 
-void
-sr_inval_rollback_to(sr_inval *q, int n)
+void sr_inval_rollback_to(sr_inval *q, int n)
 {
 	while (q->mark_count > 0 && q->marks[q->mark_count - 1].depth > n)
 	{
@@ -238,8 +226,7 @@ sr_inval_rollback_to(sr_inval *q, int n)
 	}
 }
 
-void
-sr_inval_clear(sr_inval *q)
+void sr_inval_clear(sr_inval *q)
 {
 	if (q->cap > KEEP_ENTRIES || q->bytes_cap > KEEP_BYTES)
 	{
@@ -251,14 +238,20 @@ sr_inval_clear(sr_inval *q)
 	q->count = q->bytes_len = q->mark_count = 0;
 }
 
-size_t
-sr_inval_count(const sr_inval *q)
+void sr_inval_swap(sr_inval *a, sr_inval *b)
+{
+	sr_inval was_a = *a;
+
+	*a = *b;
+	*b = was_a;
+}
+
+size_t sr_inval_count(const sr_inval *q)
 {
 	return q->count;
 }
 
-static int
-depth_of(const sr_inval *q, size_t i)
+static int depth_of(const sr_inval *q, size_t i)
 {
 	size_t m = q->mark_count;
 
@@ -267,8 +260,7 @@ depth_of(const sr_inval *q, size_t i)
 	return q->marks[m - 1].depth;
 }
 
-const char *
-sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth)
+const char *sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth)
 {
 	const entry *e = &q->entries[i];
 
