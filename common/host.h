@@ -41,10 +41,11 @@ typedef struct sr_host
 	void (*log)(void *ctx, sr_level level, const char *msg);
 
 	/*
-	 * A connection's descriptor is about to be created (may be refused: the host's limit of
-	 * descriptors) / is about to be closed: whatever waits on it must be freed before. May be NULL.
+	 * A connection's socket was opened (false refuses it: the host's limit of descriptors; it is
+	 * then closed without fd_closing), or is about to be closed: whatever waits on it must be freed
+	 * before. May be NULL.
 	 */
-	bool (*fd_opening)(void *ctx);
+	bool (*fd_opened)(void *ctx, int fd);
 	void (*fd_closing)(void *ctx, int fd);
 } sr_host;
 

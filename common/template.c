@@ -27,8 +27,7 @@ struct sr_template
 #define HINT                                                                                       \
 	"Write a column as {column}, a literal brace twice: '{{' or '}}'. Example: 'user:{id}'."
 
-void
-sr_template_free(sr_template *t)
+void sr_template_free(sr_template *t)
 {
 	if (t == NULL)
 		return;
@@ -39,8 +38,7 @@ sr_template_free(sr_template *t)
 }
 
 /* Number of the column called name, which is added when it is new. */
-static int
-column_number(sr_template *t, char *name)
+static int column_number(sr_template *t, char *name)
 {
 	for (int i = 0; i < t->column_count; i++)
 		if (strcmp(t->columns[i], name) == 0)
@@ -50,8 +48,7 @@ column_number(sr_template *t, char *name)
 }
 
 /* Copy what is between braces to *to; NULL (and err) when it is no column. */
-static const char *
-parse_column(const char *from, const char *end, char **to, sr_err *err)
+static const char *parse_column(const char *from, const char *end, char **to, sr_err *err)
 {
 	const char *close = from;
 
@@ -73,8 +70,7 @@ parse_column(const char *from, const char *end, char **to, sr_err *err)
 	return close + 1;
 }
 
-static bool
-parse(sr_template *t, const char *p, const char *end, sr_err *err)
+static bool parse(sr_template *t, const char *p, const char *end, sr_err *err)
 {
 	char  *to = t->text;
 	piece *current = &t->pieces[0];
@@ -109,8 +105,7 @@ parse(sr_template *t, const char *p, const char *end, sr_err *err)
 	return true;
 }
 
-sr_template *
-sr_template_compile(const char *text, size_t len, sr_err *err)
+sr_template *sr_template_compile(const char *text, size_t len, sr_err *err)
 {
 	sr_template *t = calloc(1, sizeof *t);
 	size_t		 columns = 0;
@@ -144,20 +139,17 @@ sr_template_compile(const char *text, size_t len, sr_err *err)
 	return t;
 }
 
-int
-sr_template_columns(const sr_template *t)
+int sr_template_columns(const sr_template *t)
 {
 	return t->column_count;
 }
 
-const char *
-sr_template_column(const sr_template *t, int i)
+const char *sr_template_column(const sr_template *t, int i)
 {
 	return t->columns[i];
 }
 
-sr_expand
-sr_template_expand(const sr_template *t, const sr_text *columns, sr_buf *out)
+sr_expand sr_template_expand(const sr_template *t, const sr_text *columns, sr_buf *out)
 {
 	for (int i = 0; i < t->column_count; i++)
 		if (columns[i].data == NULL)

@@ -1,0 +1,175 @@
+/*
+ * client.c - the backend's one client: made at its first use, configured anew when a setting
+ * changed, flushed and closed when the backend exits. And how its errors become PostgreSQL's.
+ */
+#include "pg_sqlredis.h"
+
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/elog.h"
+
+/* Servers that one cluster talks to, at the most; further ones get breakers of their own. */
+#define BREAKER_SLOTS 64
+
+static sr_client  *client;
+static bool		   warned; /* of this outage, when reads fail open */
+static sr_breaker *shared_breakers;
+
+static shmem_startup_hook_type earlier_startup_hook;
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type earlier_request_hook;
+#endif
+
+/* What a session could not deliver gets one more chance, no longer than a COMMIT would wait. */
+static void close_client(int code, Datum arg)
+{
+	sr_flush_result flushed;
+	sr_settings		settings;
+
+	(void) code;
+	(void) arg;
+	pg_host_set_uninterruptible(true);
+	if (sr_client_backlog(client) > 0 && !sr_client_busy(client))
+	{
+		settings = *sr_client_settings(client);
+		settings.connect_timeout = settings.command_timeout = settings.commit_timeout;
+		sr_client_configure(client, &settings, NULL);
+		sr_flush(client, NULL, false, &flushed);
+		if (flushed.kept + flushed.lost > 0)
+			ereport(LOG, (errmsg("sqlredis: %zu keys were not invalidated when the session ended",
+								 flushed.kept + flushed.lost),
+						  errdetail("%s", flushed.err.msg)));
+	}
+	sr_client_free(client);
+	client = NULL;
+}
+
+static bool configure(sr_err *err)
+{
+	sr_settings settings;
+
+	if (pg_config_read(&settings, err))
+	{
+		settings.breakers = shared_breakers;
+		settings.breaker_slots = shared_breakers != NULL ? BREAKER_SLOTS : 0;
+		if (sr_client_configure(client, &settings, err))
+			return true;
+	}
+	pg_config_forget();
+	return false;
+}
+
+static sr_client *client_or_error(sr_err *err)
+{
+	if (client == NULL)
+	{
+		client = sr_client_new(&pg_host);
+		if (client == NULL)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		before_shmem_exit(close_client, (Datum) 0);
+	}
+	if (pg_config_changed())
+		configure(err);
+	return client;
+}
+
+sr_client *pg_client(void)
+{
+	sr_err err = {0};
+
+	client_or_error(&err);
+	if (err.cls != SR_OK)
+		pg_raise(&err);
+	return client;
+}
+
+sr_client *pg_client_for_queue(void)
+{
+	sr_err err = {0};
+
+	client_or_error(&err);
+	if (err.cls != SR_OK)
+		ereport(DEBUG1, (errmsg("sqlredis: %s", err.msg)));
+	return client;
+}
+
+sr_client *pg_client_if_any(void)
+{
+	return client;
+}
+
+static int sqlstate_of(sr_class cls)
+{
+	const char *s = sr_class_sqlstate(cls);
+
+	return MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
+}
+
+void pg_raise(const sr_err *err)
+{
+	pg_host_rethrow();
+	if (err->cls == SR_E_AUTH)
+		pg_config_forget();
+	ereport(ERROR, (errcode(sqlstate_of(err->cls)), errmsg("%s", err->msg),
+					err->hint[0] != '\0' ? errhint("%s", err->hint) : 0));
+	pg_unreachable();
+}
+
+void pg_raise_or_null(const sr_command *cmd, const sr_err *err)
+{
+	if (pg_setting_on_error != PG_ON_ERROR_NULL || !(cmd->flags & SR_READ) ||
+		!sr_class_is_outage(err->cls))
+		pg_raise(err);
+	pg_host_rethrow();
+	if (!warned)
+		ereport(WARNING, (errcode(sqlstate_of(err->cls)),
+						  errmsg("Redis is away, reads give NULL: %s", err->msg),
+						  err->hint[0] != '\0' ? errhint("%s", err->hint) : 0));
+	warned = true;
+}
+
+void pg_call_succeeded(void)
+{
+	warned = false;
+	/* An interrupt may have come while an optional step failed quietly. */
+	pg_host_rethrow();
+}
+
+static void request_shmem(void)
+{
+#if PG_VERSION_NUM >= 150000
+	if (earlier_request_hook != NULL)
+		earlier_request_hook();
+#endif
+	RequestAddinShmemSpace(MAXALIGN(BREAKER_SLOTS * sizeof(sr_breaker)));
+}
+
+/* One breaker for all backends: the first that finds Redis away spares the others the timeout. */
+static void startup_shmem(void)
+{
+	bool found;
+
+	if (earlier_startup_hook != NULL)
+		earlier_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared_breakers =
+		ShmemInitStruct("sqlredis breakers", BREAKER_SLOTS * sizeof(sr_breaker), &found);
+	if (!found)
+		memset(shared_breakers, 0, BREAKER_SLOTS * sizeof(sr_breaker));
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void pg_client_init(bool preloaded)
+{
+	if (!preloaded)
+		return;
+#if PG_VERSION_NUM >= 150000
+	earlier_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shmem;
+#else
+	request_shmem();
+#endif
+	earlier_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_shmem;
+}

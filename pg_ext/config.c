@@ -1,0 +1,188 @@
+/*
+ * config.c - the settings (sqlredis.*) and where the password comes from.
+ *
+ * Whatever could send a session's data elsewhere or weaken its protection is the superuser's. A
+ * setting in postgresql.conf is an unflagged placeholder, which anybody can SHOW, until the library
+ * is loaded; so a password inside sqlredis.url is refused unless the library was loaded before the
+ * session could look. sqlredis.passfile and the server's environment are always safe.
+ */
+#include "pg_sqlredis.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "storage/fd.h"
+#include "utils/memutils.h"
+
+#define PASSWORD_MAX 1024
+
+int pg_setting_on_error = PG_ON_ERROR_RAISE;
+int pg_setting_commit_timeout = 250;
+
+static char *setting_url;
+static char *setting_passfile;
+static char *setting_key_prefix;
+static int	 setting_connect_timeout = 3000;
+static int	 setting_command_timeout = 2000;
+static int	 setting_retries = 2;
+static int	 setting_max_reply_kb = 65536;
+static int	 setting_pending_max = 1000000;
+
+static bool preloaded;
+static bool changed = true;
+
+static const struct config_enum_entry on_error_words[] = {
+	{"error", PG_ON_ERROR_RAISE, false}, {"null", PG_ON_ERROR_NULL, false}, {NULL, 0, false}};
+
+static void note_string(const char *value, void *extra)
+{
+	(void) value;
+	(void) extra;
+	changed = true;
+}
+
+static void note_int(int value, void *extra)
+{
+	(void) value;
+	(void) extra;
+	changed = true;
+}
+
+/* Wrong URLs are refused where they are written, not at the first call. */
+static bool check_url(char **value, void **extra, GucSource source)
+{
+	sr_url url;
+	sr_err err = {0};
+	bool   has_password;
+
+	(void) extra;
+	if (*value == NULL || **value == '\0')
+		return true;
+	if (!sr_url_parse(*value, &url, &err))
+	{
+		GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+		GUC_check_errmsg("%s", err.msg);
+		if (err.hint[0] != '\0')
+			GUC_check_errhint("%s", err.hint);
+		return false;
+	}
+	has_password = url.password != NULL;
+	sr_url_free(&url);
+	if (!has_password || preloaded || source == PGC_S_DEFAULT)
+		return true;
+	GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+	GUC_check_errmsg("sqlredis.url holds a password that every user could read");
+	GUC_check_errhint("Put it into the file that sqlredis.passfile names or into REDIS_URL in the "
+					  "server's environment, or load sqlredis by shared_preload_libraries.");
+	return false;
+}
+
+static void define_int(const char *name, const char *what, int *variable, int dflt, int min,
+					   int max, int flags)
+{
+	DefineCustomIntVariable(name, what, NULL, variable, dflt, min, max, PGC_SUSET, flags, NULL,
+							note_int, NULL);
+}
+
+static void define_string(const char *name, const char *what, char **variable, int flags,
+						  GucStringCheckHook check)
+{
+	DefineCustomStringVariable(name, what, NULL, variable, "", PGC_SUSET, flags, check, note_string,
+							   NULL);
+}
+
+void pg_config_init(bool was_preloaded)
+{
+	preloaded = was_preloaded;
+	define_string("sqlredis.url", "Where Redis is; REDIS_URL of the server's environment if empty.",
+				  &setting_url, GUC_SUPERUSER_ONLY, check_url);
+	define_string("sqlredis.passfile", "File whose first line is the password, mode 0600.",
+				  &setting_passfile, GUC_SUPERUSER_ONLY, NULL);
+	define_string("sqlredis.key_prefix", "Put before every key.", &setting_key_prefix, 0, NULL);
+	define_int("sqlredis.connect_timeout", "Limit on connecting, retries included.",
+			   &setting_connect_timeout, 3000, 1, 3600000, GUC_UNIT_MS);
+	define_int("sqlredis.command_timeout", "Limit on waiting for Redis without progress.",
+			   &setting_command_timeout, 2000, 1, 3600000, GUC_UNIT_MS);
+	define_int("sqlredis.commit_timeout", "The same while a COMMIT waits.",
+			   &pg_setting_commit_timeout, 250, 1, 60000, GUC_UNIT_MS);
+	define_int("sqlredis.retries", "Attempts to connect after the first.", &setting_retries, 2, 0,
+			   100, 0);
+	define_int("sqlredis.max_reply", "Largest reply that is accepted.", &setting_max_reply_kb,
+			   65536, 16, 1024 * 1024, GUC_UNIT_KB);
+	define_int("sqlredis.pending_max", "Keys kept while Redis is away.", &setting_pending_max,
+			   1000000, 0, INT_MAX, 0);
+	DefineCustomEnumVariable("sqlredis.on_error", "What a read does when Redis is away.",
+							 "error raises, null gives NULL and warns once.", &pg_setting_on_error,
+							 PG_ON_ERROR_RAISE, on_error_words, PGC_USERSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("sqlredis");
+}
+
+bool pg_config_changed(void)
+{
+	return changed;
+}
+
+void pg_config_forget(void)
+{
+	changed = true;
+}
+
+static bool refuse_passfile(sr_err *err, const char *why)
+{
+	return sr_fail(err, SR_E_OPTION,
+				   "It must be a regular file owned by the server's user, mode 0600.",
+				   "cannot use sqlredis.passfile \"%s\": %s", setting_passfile, why);
+}
+
+/* Its first line into password, "" when no file is set; the file is read anew at each use. */
+static bool read_passfile(char *password, size_t size, sr_err *err)
+{
+	struct stat st;
+	FILE	   *file;
+	char	   *line;
+
+	*password = '\0';
+	if (setting_passfile == NULL || *setting_passfile == '\0')
+		return true;
+	file = AllocateFile(setting_passfile, "r");
+	if (file == NULL)
+		return refuse_passfile(err, strerror(errno));
+	if (fstat(fileno(file), &st) != 0)
+		memset(&st, 0, sizeof st);
+	line = fgets(password, (int) size, file);
+	FreeFile(file);
+	if (!S_ISREG(st.st_mode))
+		return refuse_passfile(err, "it is not a regular file");
+	if (st.st_uid != geteuid())
+		return refuse_passfile(err, "it belongs to another user");
+	if (st.st_mode & (S_IRWXG | S_IRWXO))
+		return refuse_passfile(err, "group or others have access to it");
+	if (line == NULL)
+		return refuse_passfile(err, "it is empty");
+	password[strcspn(password, "\r\n")] = '\0';
+	return true;
+}
+
+bool pg_config_read(sr_settings *settings, sr_err *err)
+{
+	static char password[PASSWORD_MAX];
+	static char client_name[40];
+
+	if (!read_passfile(password, sizeof password, err))
+		return false;
+	snprintf(client_name, sizeof client_name, "sqlredis-postgres-%d", MyProcPid);
+	*settings = (sr_settings){
+		.url = setting_url != NULL && *setting_url != '\0' ? setting_url : getenv("REDIS_URL"),
+		.password = *password != '\0' ? password : NULL,
+		.client_name = client_name,
+		.key_prefix = setting_key_prefix,
+		.connect_timeout = setting_connect_timeout,
+		.command_timeout = setting_command_timeout,
+		.commit_timeout = pg_setting_commit_timeout,
+		.retries = setting_retries,
+		.max_reply = (size_t) setting_max_reply_kb * 1024,
+		.pending_max = (size_t) setting_pending_max,
+	};
+	changed = false;
+	return true;
+}

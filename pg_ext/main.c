@@ -1,0 +1,26 @@
+/*
+ * main.c - what PostgreSQL loads.
+ */
+#include "pg_sqlredis.h"
+
+PG_MODULE_MAGIC;
+
+/* In PostgreSQL's headers only a variable of guc.c; true when a session was told to load us first. */
+static bool loaded_for_session(void)
+{
+	const char *libraries = GetConfigOption("session_preload_libraries", true, false);
+
+	return libraries != NULL && strstr(libraries, "sqlredis") != NULL;
+}
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void)
+{
+	bool shared = process_shared_preload_libraries_in_progress;
+
+	pg_config_init(shared || loaded_for_session());
+	pg_client_init(shared);
+	pg_xact_init();
+	pg_templates_init();
+}

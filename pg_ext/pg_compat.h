@@ -1,0 +1,41 @@
+/*
+ * pg_compat.h - every difference between PostgreSQL versions, in one place. 14 to 18.
+ */
+#ifndef SQLREDIS_PG_COMPAT_H
+#define SQLREDIS_PG_COMPAT_H
+
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#if PG_VERSION_NUM >= 180000
+#include "storage/waiteventset.h"
+#endif
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM < 140000
+#error sqlredis needs PostgreSQL 14 or later
+#endif
+
+/* A set that lives until it is freed, whatever transaction ends meanwhile. */
+#if PG_VERSION_NUM >= 170000
+#define create_wait_event_set(n) CreateWaitEventSet(NULL, n)
+#else
+#define create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(name) EmitWarningsOnPlaceholders(name)
+#endif
+
+/* Columns whose value is computed when read: a trigger's tuple does not hold it. */
+#if PG_VERSION_NUM >= 180000
+#define is_virtual_column(att) ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define is_virtual_column(att) false
+#endif
+
+#endif

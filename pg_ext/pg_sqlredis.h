@@ -1,0 +1,137 @@
+/*
+ * pg_sqlredis.h - what the files of the PostgreSQL adapter share; one section per .c file.
+ *
+ * A backend has one client and one queue of keys. The core is never longjmped through: an error
+ * raised while it waits is kept by host.c and raised again by client.c when the core has returned.
+ */
+#ifndef SQLREDIS_PG_SQLREDIS_H
+#define SQLREDIS_PG_SQLREDIS_H
+
+#include "pg_compat.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+
+#include "core.h"
+
+/* ---- host.c: how a backend waits ---- */
+
+extern const sr_host pg_host;
+
+/*
+ * From now on waits are plain polls that nothing interrupts: in COMMIT, ABORT and at exit, where
+ * raising would be a PANIC and no memory may be allocated.
+ */
+void pg_host_set_uninterruptible(bool on);
+/* Raise what interrupted the core's last wait, if anything did. */
+void pg_host_rethrow(void);
+
+/* ---- config.c: the settings ---- */
+
+typedef enum pg_on_error
+{
+	PG_ON_ERROR_RAISE,
+	PG_ON_ERROR_NULL
+} pg_on_error;
+
+extern int pg_setting_on_error; /* pg_on_error */
+extern int pg_setting_commit_timeout;
+
+void pg_config_init(bool preloaded);
+/* True when a setting changed since the last call of pg_config_read. */
+bool pg_config_changed(void);
+/* Read them again at the next use: a password may have been rotated. */
+void pg_config_forget(void);
+/* The settings now, in memory that lives until the next call; false for a bad password file. */
+bool pg_config_read(sr_settings *settings, sr_err *err);
+
+/* ---- client.c: the backend's client, and errors ---- */
+
+/* The client, configured; raises when the settings are wrong. Not for COMMIT. */
+sr_client *pg_client(void);
+/*
+ * The same for those who queue keys: wrong settings are no reason to fail a row's change, and what
+ * is queued waits until they are right.
+ */
+sr_client *pg_client_for_queue(void);
+/* The client if there is one, never raises. */
+sr_client *pg_client_if_any(void);
+/* Raise err (or what interrupted the wait), as ERROR. */
+void pg_raise(const sr_err *err) pg_attribute_noreturn();
+/*
+ * A call of cmd failed: raise, or, when sqlredis.on_error lets a read fail open, warn once for this
+ * outage and return.
+ */
+void pg_raise_or_null(const sr_command *cmd, const sr_err *err);
+void pg_call_succeeded(void);
+void pg_client_init(bool preloaded);
+
+/* ---- values.c: Datums to the core's values and back ---- */
+
+/* What one argument looks like, found once for a call site. */
+typedef struct pg_input
+{
+	Oid		 type;
+	bool	 bytes; /* bytea */
+	bool	 text;	/* a varlena that holds text */
+	FmgrInfo output;
+} pg_input;
+
+void pg_input_init(pg_input *input, Oid type, MemoryContext context);
+/* Text or bytes for Redis; UTF-8 whatever the server's encoding. palloc'ed where it is not value's. */
+void pg_value_from_datum(sr_value *value, pg_input *input, Datum datum);
+void pg_value_from_text(sr_value *value, const char *data, size_t len);
+/* value as a Datum of type; raises 22021 for text that is none, naming twin as the way out. */
+Datum pg_datum_from_value(const sr_value *value, Oid type, const char *twin);
+
+/* ---- functions.c: scalar functions; rows.c: set-returning ones ---- */
+
+typedef struct pg_arguments
+{
+	int		  count;
+	sr_value *values;
+} pg_arguments;
+
+/* The arguments of a call of cmd; raises for what PostgreSQL finds wrong with them. */
+void  pg_arguments_get(pg_arguments *out, FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_rows(FunctionCallInfo fcinfo, const sr_command *cmd);
+/* Prepare to return rows by tuplestore; then add rows with tuplestore_putvalues. */
+struct Tuplestorestate *pg_materialize(FunctionCallInfo fcinfo, struct TupleDescData **desc);
+
+/* ---- invalidate.c, tables.c: the functions that know transactions and tables ---- */
+
+Datum pg_call_invalidate(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_pending(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_invalidate_off(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_invalidations(FunctionCallInfo fcinfo, const sr_command *cmd);
+
+/* ---- xact.c: the queue of this transaction ---- */
+
+void pg_xact_init(void);
+/* Queue a key, without prefix, in the server's encoding. True: it is new. Raises without memory. */
+bool			pg_queue_key(const char *key, size_t len);
+const sr_inval *pg_queue(void);
+
+/* ---- templates.c: a trigger's templates, compiled for its relation ---- */
+
+typedef struct pg_templates pg_templates;
+
+struct RelationData;
+struct Trigger;
+struct TupleTableSlot;
+
+void pg_templates_init(void);
+/* Compiled once for a trigger and a version of its relation. hint: the caller's fn_extra. */
+pg_templates *pg_templates_get(struct RelationData *rel, const struct Trigger *trigger,
+							   void **hint);
+/* Queue the keys of the row in slot. The row has the relation's descriptor. */
+void pg_templates_queue(pg_templates *templates, struct TupleTableSlot *slot);
+/* Output settings that make a column's text the same in every session, while rows are expanded. */
+int	 pg_templates_begin(const pg_templates *templates);
+void pg_templates_end(int nest_level);
+/* Raise unless every template compiles and names columns of rel. */
+void pg_templates_check(struct RelationData *rel, int count, char **texts);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * tables.c - redis_invalidate_on, redis_invalidate_off, redis_invalidations: the triggers that are
+ * made for a table, with the caller's own rights (CREATE TRIGGER and ALTER TABLE check them).
+ *
+ * One row trigger, which PostgreSQL clones to present and future partitions; inheritance children
+ * get one each. ENABLE ALWAYS, so that logical apply and session_replication_role = replica do not
+ * pass it by. And a TRUNCATE trigger on everything that holds rows.
+ */
+#include "pg_sqlredis.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "parser/parse_func.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#define ROW_TRIGGER		 "sqlredis_invalidate"
+#define TRUNCATE_TRIGGER "sqlredis_truncate"
+
+static char *qualified_name(Oid relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  get_rel_name(relation));
+}
+
+/* Our trigger function, by the schema the extension lives in. */
+static Oid trigger_function(FunctionCallInfo fcinfo)
+{
+	Oid namespace = get_func_namespace(fcinfo->flinfo->fn_oid);
+	List *name = list_make2(makeString(get_namespace_name(namespace)),
+							makeString(pstrdup("redis_invalidate")));
+
+	return LookupFuncName(name, 0, NULL, false);
+}
+
+static void run(const char *sql)
+{
+	int result = SPI_execute(sql, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
+}
+
+static void check_kind(Relation rel)
+{
+	const char *hint = NULL;
+
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE: return;
+		case RELKIND_VIEW: hint = "Name the tables that the view reads."; break;
+		case RELKIND_MATVIEW:
+			hint = "Call redis_invalidate after REFRESH MATERIALIZED VIEW in the same transaction.";
+			break;
+		case RELKIND_FOREIGN_TABLE:
+			hint = "Its rows change on the other server, where triggers here do not fire.";
+			break;
+		default: hint = "Name a table."; break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not a table", RelationGetRelationName(rel)), errhint("%s", hint)));
+}
+
+/* The Trigger called name on rel that executes function; NULL: none. */
+static const Trigger *find_trigger(Relation rel, const char *name, Oid function)
+{
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *t = &triggers->triggers[i];
+
+		if (t->tgfoid == function && !t->tgisclone && strcmp(t->tgname, name) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+/* Drop what an earlier redis_invalidate_on made on relation; whether there was anything. */
+static bool drop_triggers(Oid relation, Oid function)
+{
+	static const char *const names[] = {ROW_TRIGGER, TRUNCATE_TRIGGER};
+	bool					 any = false;
+
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		Relation rel = table_open(relation, NoLock);
+		bool	 found = find_trigger(rel, names[i], function) != NULL;
+
+		table_close(rel, NoLock);
+		if (found)
+			run(psprintf("DROP TRIGGER %s ON %s", names[i], qualified_name(relation)));
+		any |= found;
+	}
+	return any;
+}
+
+static void create_trigger(const char *name, Oid relation, Oid function, const char *arguments)
+{
+	bool  row = strcmp(name, ROW_TRIGGER) == 0;
+	char *table = qualified_name(relation);
+	char *call = quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+											get_func_name(function));
+
+	run(psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION %s(%s)", name,
+				 row ? "AFTER INSERT OR UPDATE OR DELETE" : "BEFORE TRUNCATE", table,
+				 row ? "ROW" : "STATEMENT", call, arguments));
+	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name));
+}
+
+/* The triggers of one relation out of those that inherit from the named one. */
+static void create_triggers(Oid relation, Oid root, Oid function, int count, char **texts,
+							const char *arguments)
+{
+	Relation rel = table_open(relation, NoLock);
+	char	 kind = rel->rd_rel->relkind;
+	bool	 cloned = rel->rd_rel->relispartition && relation != root;
+
+	if (kind != RELKIND_FOREIGN_TABLE)
+		pg_templates_check(rel, count, texts);
+	table_close(rel, NoLock);
+	/* A foreign partition's rows have the row trigger's clone; TRUNCATE triggers it cannot have. */
+	if (kind == RELKIND_FOREIGN_TABLE)
+		return;
+	if (!cloned)
+		create_trigger(ROW_TRIGGER, relation, function, arguments);
+	create_trigger(TRUNCATE_TRIGGER, relation, function, arguments);
+}
+
+static char *quote_arguments(int count, char **texts)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(texts[i]));
+	return sql.data;
+}
+
+/* The templates; the array has no NULL. */
+static char **template_texts(ArrayType *array, int *count)
+{
+	Datum *elements;
+	bool  *nulls;
+	char **texts;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, count);
+	texts = palloc((size_t) (*count + 1) * sizeof *texts);
+	for (int i = 0; i < *count; i++)
+		texts[i] = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
+	return texts;
+}
+
+/* relation and everything that inherits from it, locked as CREATE TRIGGER would. */
+static List *open_family(Oid relation)
+{
+	Relation rel = table_open(relation, ShareRowExclusiveLock);
+
+	check_kind(rel);
+	table_close(rel, NoLock);
+	return find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
+}
+
+Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd)
+{
+	Oid		  relation, function;
+	char	**texts;
+	int		  count;
+	List	 *family;
+	ListCell *cell;
+
+	(void) cmd;
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	relation = PG_GETARG_OID(0);
+	texts = template_texts(PG_GETARG_ARRAYTYPE_P(1), &count);
+	for (int i = 0; i < count; i++)
+		if (texts[i] == NULL)
+			PG_RETURN_NULL();
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no key template is given"),
+				 errhint("redis_invalidate_off stops the invalidation.")));
+	function = trigger_function(fcinfo);
+	family = open_family(relation);
+	SPI_connect();
+	foreach (cell, family)
+		drop_triggers(lfirst_oid(cell), function);
+	foreach (cell, family)
+		create_triggers(lfirst_oid(cell), relation, function, count, texts,
+						quote_arguments(count, texts));
+	SPI_finish();
+	PG_RETURN_INT64(count);
+}
+
+Datum pg_call_invalidate_off(FunctionCallInfo fcinfo, const sr_command *cmd)
+{
+	bool	  any = false;
+	Oid		  function;
+	List	 *family;
+	ListCell *cell;
+
+	(void) cmd;
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	function = trigger_function(fcinfo);
+	family = open_family(PG_GETARG_OID(0));
+	SPI_connect();
+	foreach (cell, family)
+		any |= drop_triggers(lfirst_oid(cell), function);
+	SPI_finish();
+	PG_RETURN_BOOL(any);
+}
+
+/* ---- redis_invalidations ---- */
+
+/* The trigger's arguments, NUL-separated in the catalogue, as a JSON array. */
+static Datum arguments_json(HeapTuple tuple, TupleDesc desc, int count)
+{
+	StringInfoData json;
+	bool		   isnull;
+	Datum		   datum = fastgetattr(tuple, Anum_pg_trigger_tgargs, desc, &isnull);
+	const char	  *p = isnull ? "" : VARDATA_ANY(DatumGetByteaPP(datum));
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	for (int i = 0; i < count; i++, p += strlen(p) + 1)
+	{
+		if (i > 0)
+			appendStringInfoString(&json, ", ");
+		escape_json(&json, p);
+	}
+	appendStringInfoChar(&json, ']');
+	return CStringGetTextDatum(json.data);
+}
+
+static Datum mode_text(Form_pg_trigger trigger)
+{
+	const char *level = TRIGGER_FOR_ROW(trigger->tgtype)		? "row"
+						: TRIGGER_FOR_TRUNCATE(trigger->tgtype) ? "truncate"
+																: "statement";
+
+	if (trigger->tgenabled == TRIGGER_DISABLED)
+		return CStringGetTextDatum(psprintf("%s, disabled", level));
+	return CStringGetTextDatum(level);
+}
+
+/* What speaks for itself: not a partition's clone, and not the TRUNCATE half of a pair. */
+static bool is_listed(Form_pg_trigger trigger, Oid function)
+{
+	return trigger->tgfoid == function && !OidIsValid(trigger->tgparentid) &&
+		   strcmp(NameStr(trigger->tgname), TRUNCATE_TRIGGER) != 0;
+}
+
+Datum pg_call_invalidations(FunctionCallInfo fcinfo, const sr_command *cmd)
+{
+	TupleDesc		 desc;
+	Tuplestorestate *store = pg_materialize(fcinfo, &desc);
+	Oid				 function = trigger_function(fcinfo);
+	Relation		 catalog = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc		 scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple		 tuple;
+
+	(void) cmd;
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+		bool			nulls[3] = {false, false, false};
+		Datum			values[3];
+
+		if (!is_listed(trigger, function))
+			continue;
+		values[0] = CStringGetTextDatum(
+			DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(trigger->tgrelid))));
+		values[1] = arguments_json(tuple, RelationGetDescr(catalog), trigger->tgnargs);
+		values[2] = mode_text(trigger);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return (Datum) 0;
+}

@@ -1,0 +1,315 @@
+/*
+ * templates.c - a trigger's templates, compiled for its relation and kept for the backend's life.
+ *
+ * A row costs no parsing and no catalogue look-up: the compiled form hangs off the call site and is
+ * made again only after a relcache invalidation of the relation. Keys are built in one buffer.
+ */
+#include "pg_sqlredis.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* A column that a template names. */
+typedef struct column
+{
+	AttrNumber attnum;
+	Oid		   type;
+	FmgrInfo   output;
+} column;
+
+typedef struct compiled
+{
+	sr_template *template;
+	column	*columns;
+	sr_text *texts; /* one a column, filled for each row */
+} compiled;
+
+/* A partitioned table's TRUNCATE trigger reads the rows of several relations. */
+typedef struct templates_key
+{
+	Oid trigger;
+	Oid relation;
+} templates_key;
+
+struct pg_templates
+{
+	templates_key key;
+	bool		  valid;
+	bool		  session_dependent; /* some column's text depends on settings */
+	int			  count;
+	compiled	 *compiled;
+	MemoryContext context;
+};
+
+/* Room for an integer as text. */
+#define INTEGER_TEXT 24
+
+static HTAB	 *by_trigger;
+static sr_buf key_buffer;
+
+static void on_relcache_change(Datum arg, Oid relation)
+{
+	HASH_SEQ_STATUS seq;
+	pg_templates   *t;
+
+	(void) arg;
+	if (by_trigger == NULL)
+		return;
+	hash_seq_init(&seq, by_trigger);
+	while ((t = hash_seq_search(&seq)) != NULL)
+		if (relation == InvalidOid || t->key.relation == relation)
+			t->valid = false;
+}
+
+void pg_templates_init(void)
+{
+	HASHCTL ctl = {.keysize = sizeof(templates_key), .entrysize = sizeof(pg_templates)};
+
+	by_trigger = hash_create("sqlredis templates", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(on_relcache_change, (Datum) 0);
+}
+
+static sr_template *compile(const char *source)
+{
+	sr_err err = {0};
+	sr_template *template = sr_template_compile(source, strlen(source), &err);
+
+	if (template == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s: \"%s\"", err.msg, source), errhint("%s", err.hint)));
+	return template;
+}
+
+/* The column called name, which a trigger on rel can read; raises when there is none. */
+static AttrNumber column_number(Relation rel, const char *name)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
+			continue;
+		if (is_virtual_column(att))
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("column \"%s\" of relation \"%s\" is a virtual generated column",
+								   name, RelationGetRelationName(rel)),
+							errhint("A trigger does not see its value; name the columns it is "
+									"computed from, or make it STORED.")));
+		return att->attnum;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of relation \"%s\", named in a key template, does not exist",
+					name, RelationGetRelationName(rel)),
+			 errhint("Call redis_invalidate_on again with templates that fit the table.")));
+	return InvalidAttrNumber;
+}
+
+/* Types whose text is the same whatever the session has set. */
+static bool is_session_independent(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case CHAROID:
+		case NAMEOID:
+		case UUIDOID:
+		case JSONOID:
+		case JSONBOID:
+		case INETOID:
+		case CIDROID:
+		case MACADDROID: return true;
+		default: return type_is_enum(getBaseType(type));
+	}
+}
+
+static void compile_one(pg_templates *t, compiled *c, Relation rel, const char *source)
+{
+	int n;
+
+	c->template = compile(source);
+	n = sr_template_columns(c->template);
+	c->columns = palloc0((size_t) (n + 1) * sizeof *c->columns);
+	c->texts = palloc0((size_t) (n + 1) * sizeof *c->texts);
+	for (int i = 0; i < n; i++)
+	{
+		AttrNumber attnum = column_number(rel, sr_template_column(c->template, i));
+		Oid		   type = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
+		Oid		   output;
+		bool	   is_varlena;
+
+		c->columns[i].attnum = attnum;
+		c->columns[i].type = getBaseType(type);
+		getTypeOutputInfo(type, &output, &is_varlena);
+		fmgr_info_cxt(output, &c->columns[i].output, t->context);
+		t->session_dependent |= !is_session_independent(type);
+	}
+}
+
+static void drop_compiled(void *arg)
+{
+	pg_templates *t = arg;
+
+	for (int i = 0; i < t->count; i++)
+		sr_template_free(t->compiled[i].template);
+	t->count = 0;
+}
+
+/* t->count grows with each template, so that a failure half-way frees what there is. */
+static void compile_all(pg_templates *t, Relation rel, const Trigger *trigger)
+{
+	MemoryContext		   before;
+	MemoryContextCallback *drop;
+
+	if (t->context == NULL)
+		t->context =
+			AllocSetContextCreate(TopMemoryContext, "sqlredis template", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(t->context);
+	before = MemoryContextSwitchTo(t->context);
+	drop = palloc0(sizeof *drop);
+	drop->func = drop_compiled;
+	drop->arg = t;
+	MemoryContextRegisterResetCallback(t->context, drop);
+	t->session_dependent = false;
+	t->compiled = palloc0((size_t) trigger->tgnargs * sizeof *t->compiled);
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		t->count = i + 1;
+		compile_one(t, &t->compiled[i], rel, trigger->tgargs[i]);
+	}
+	t->valid = true;
+	MemoryContextSwitchTo(before);
+}
+
+pg_templates *pg_templates_get(Relation rel, const Trigger *trigger, void **hint)
+{
+	pg_templates *t = *hint;
+	templates_key wanted = {.trigger = trigger->tgoid, .relation = RelationGetRelid(rel)};
+	bool		  found = true;
+
+	if (t == NULL || memcmp(&t->key, &wanted, sizeof wanted) != 0)
+		t = hash_search(by_trigger, &wanted, HASH_ENTER, &found);
+	if (!found)
+		*t = (pg_templates){.key = wanted};
+	if (!t->valid)
+		compile_all(t, rel, trigger);
+	*hint = t;
+	return t;
+}
+
+void pg_templates_check(Relation rel, int count, char **texts)
+{
+	for (int i = 0; i < count; i++)
+	{
+		sr_template *template = compile(texts[i]);
+
+		PG_TRY();
+		{
+			for (int j = 0; j < sr_template_columns(template); j++)
+				column_number(rel, sr_template_column(template, j));
+		}
+		PG_FINALLY();
+		{
+			sr_template_free(template);
+		}
+		PG_END_TRY();
+	}
+}
+
+int pg_templates_begin(const pg_templates *t)
+{
+	static const char *const modes[][2] = {{"datestyle", "ISO, YMD"}, {"intervalstyle", "postgres"},
+										   {"timezone", "UTC"},		  {"extra_float_digits", "1"},
+										   {"bytea_output", "hex"},	  {"lc_monetary", "C"}};
+	int						 nest_level;
+
+	if (!t->session_dependent)
+		return 0;
+	nest_level = NewGUCNestLevel();
+	for (size_t i = 0; i < lengthof(modes); i++)
+		set_config_option(modes[i][0], modes[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+						  true, 0, false);
+	return nest_level;
+}
+
+void pg_templates_end(int nest_level)
+{
+	if (nest_level > 0)
+		AtEOXact_GUC(true, nest_level);
+}
+
+/* The column's text: in place for integers (into scratch) and text, else through its output function. */
+static sr_text column_text(column *c, Datum datum, char *scratch)
+{
+	struct varlena *varlena;
+	char		   *out;
+
+	switch (c->type)
+	{
+		case INT2OID: return (sr_text){scratch, (size_t) pg_itoa(DatumGetInt16(datum), scratch)};
+		case INT4OID: return (sr_text){scratch, (size_t) pg_ltoa(DatumGetInt32(datum), scratch)};
+		case INT8OID: return (sr_text){scratch, (size_t) pg_lltoa(DatumGetInt64(datum), scratch)};
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			varlena = PG_DETOAST_DATUM_PACKED(datum);
+			return (sr_text){VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena)};
+		default: break;
+	}
+	out = OutputFunctionCall(&c->output, datum);
+	return (sr_text){out, strlen(out)};
+}
+
+/* Fill c->texts; false when a column is NULL. */
+static bool row_texts(compiled *c, TupleTableSlot *slot, char (*scratch)[INTEGER_TEXT])
+{
+	int n = sr_template_columns(c->template);
+
+	for (int i = 0; i < n; i++)
+	{
+		bool  isnull;
+		Datum datum = slot_getattr(slot, c->columns[i].attnum, &isnull);
+
+		if (isnull)
+			return false;
+		c->texts[i] = column_text(&c->columns[i], datum, scratch[i]);
+	}
+	return true;
+}
+
+void pg_templates_queue(pg_templates *t, TupleTableSlot *slot)
+{
+	char scratch[8][INTEGER_TEXT];
+
+	for (int i = 0; i < t->count; i++)
+	{
+		compiled *c = &t->compiled[i];
+		int		  n = sr_template_columns(c->template);
+		void *space = n <= (int) lengthof(scratch) ? scratch : palloc((size_t) n * sizeof *scratch);
+
+		if (!row_texts(c, slot, space))
+			continue;
+		key_buffer.len = 0;
+		if (sr_template_expand(c->template, c->texts, &key_buffer) != SR_EXPANDED)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		pg_queue_key(key_buffer.data, key_buffer.len);
+	}
+}

@@ -1,0 +1,159 @@
+/*
+ * xact.c - the queue of keys that this transaction will delete, and what the transaction's end does
+ * with it. The callbacks are registered once a backend and return at once when nothing is queued.
+ *
+ * XACT_EVENT_COMMIT comes after the commit is visible and before locks are released, with interrupts
+ * held. What runs there allocates no PostgreSQL memory, waits no longer than sqlredis.commit_timeout
+ * without progress, and raises nothing: an ERROR would be a PANIC.
+ */
+#include "pg_sqlredis.h"
+
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+
+static sr_inval *queue;
+static bool		 dialled; /* in this transaction */
+static sr_buf	 prefixed;
+
+const sr_inval *pg_queue(void)
+{
+	return queue;
+}
+
+/*
+ * COMMIT does not dial: the connection is there before, or the keys wait for the next chance. A
+ * Redis that is away is no reason to fail the statement.
+ */
+static void dial_once(sr_client *client)
+{
+	sr_err err = {0};
+
+	if (dialled)
+		return;
+	dialled = true;
+	if (!sr_client_connect(client, 0, &err))
+	{
+		pg_host_rethrow();
+		ereport(DEBUG1, (errmsg("sqlredis: %s", err.msg)));
+	}
+}
+
+/* key as Redis shall see it; lives until the next call. */
+static const char *whole_key(sr_client *client, const char *key, size_t *len)
+{
+	size_t		prefix_len;
+	const char *prefix = sr_client_prefix(client, &prefix_len);
+
+	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
+	{
+		const char *converted = pg_server_to_any(key, (int) *len, PG_UTF8);
+
+		if (converted != key)
+			*len = strlen(converted);
+		key = converted;
+	}
+	if (prefix_len == 0)
+		return key;
+	prefixed.len = 0;
+	if (!sr_buf_add(&prefixed, prefix, prefix_len) || !sr_buf_add(&prefixed, key, *len))
+		return NULL;
+	*len = prefixed.len;
+	return prefixed.data;
+}
+
+bool pg_queue_key(const char *key, size_t len)
+{
+	sr_client *client = pg_client_for_queue();
+	sr_push	   pushed = SR_PUSH_NO_MEMORY;
+
+	if (queue == NULL)
+		queue = sr_inval_new();
+	if (queue != NULL)
+	{
+		dial_once(client);
+		key = whole_key(client, key, &len);
+		if (key != NULL)
+			pushed = sr_inval_push(queue, key, len, GetCurrentTransactionNestLevel());
+	}
+	if (pushed == SR_PUSH_NO_MEMORY)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("no memory for one more key to invalidate"),
+				 errdetail("%zu keys are queued in this transaction.",
+						   queue != NULL ? sr_inval_count(queue) : 0),
+				 errhint("Commit in smaller pieces.")));
+	if (pushed == SR_PUSH_NEW)
+		sr_client_count_queued(client);
+	return pushed == SR_PUSH_NEW;
+}
+
+static void flush_at_commit(void)
+{
+	sr_client	   *client = pg_client_if_any();
+	sr_flush_result flushed;
+
+	pg_host_set_uninterruptible(true);
+	sr_flush(client, queue, true, &flushed);
+	pg_host_set_uninterruptible(false);
+	if (flushed.kept + flushed.lost == 0)
+		return;
+	ereport(
+		WARNING,
+		(errcode(ERRCODE_WARNING),
+		 errmsg("%zu keys were not invalidated: %s", flushed.kept + flushed.lost, flushed.err.msg),
+		 flushed.lost == 0 ? errdetail("They are kept and sent when Redis is back.")
+						   : errdetail("%zu are kept and sent when Redis is back, %zu are lost.",
+									   flushed.kept, flushed.lost),
+		 flushed.err.hint[0] != '\0' ? errhint("%s", flushed.err.hint) : 0));
+}
+
+static void refuse_prepare(void)
+{
+	if (sr_inval_count(queue) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has queued %zu keys to invalidate",
+						sr_inval_count(queue)),
+				 errdetail("Another session may commit it, and would not know the keys."),
+				 errhint("Use COMMIT, or change tables without redis_invalidate triggers.")));
+}
+
+static void on_xact(XactEvent event, void *arg)
+{
+	(void) arg;
+	dialled = false;
+	if (queue == NULL || sr_inval_count(queue) == 0)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT: flush_at_commit(); break;
+		case XACT_EVENT_PRE_PREPARE: refuse_prepare(); break;
+		case XACT_EVENT_ABORT: sr_inval_clear(queue); break;
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_PRE_COMMIT: break;
+	}
+}
+
+static void on_subxact(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
+					   void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+
+	(void) mine;
+	(void) parent;
+	(void) arg;
+	if (queue == NULL || sr_inval_count(queue) == 0)
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		sr_inval_release(queue, level - 1);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		sr_inval_rollback_to(queue, level - 1);
+}
+
+void pg_xact_init(void)
+{
+	RegisterXactCallback(on_xact, NULL);
+	RegisterSubXactCallback(on_subxact, NULL);
+}
