@@ -1,0 +1,13 @@
+"""What tests are written with: real servers, false ones, and both engines."""
+
+from .process import (HarnessError, Shell, TOP, clean_up, end, free_port, run, start, temp_dir,
+                      wait_for)
+from .redis import Client, Redis, RedisError
+from .postgres import Postgres, pg_config
+from . import sqlite
+from .certificates import Certificates
+from .fake import FakeServer, Proxy, read_command
+from .engines import PgEngine, SqliteEngine, Problem
+from .testing import case, contains, equal, main, report, test, true
+
+__all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,7 @@
+"""test/pg/specs by PostgreSQL's isolation tester."""
+
+import sys
+
+from regress import main
+
+sys.exit(main("isolation"))
