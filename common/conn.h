@@ -47,18 +47,14 @@ struct sr_client
 {
 	sr_host host;
 
-	/* settings, all owned */
-	bool	configured;
-	sr_err	refused; /* why not configured */
-	char   *url_text;
-	char   *password;
-	char   *client_name;
-	char   *prefix;
-	sr_url	url;
-	char	where[320];										  /* host:port or path, for messages */
-	int64_t connect_timeout, command_timeout, commit_timeout; /* ms */
-	int		retries;
-	size_t	max_reply, pending_max;
+	sr_settings settings;	/* its strings are owned */
+	bool		configured; /* url is what settings.url says */
+	sr_err		refused;	/* why not configured */
+	sr_url		url;
+	char		where[320];		 /* host:port or path, for messages */
+	int64_t		connect_timeout; /* ms; the URL's or the settings' */
+	int64_t		command_timeout;
+	int64_t		commit_timeout;
 
 	/* breaker.c */
 	sr_breaker	own_breaker;
@@ -79,6 +75,7 @@ struct sr_client
 
 	sr_buf	  out; /* commands on their way */
 	sr_inval *backlog;
+	bool	  flushing;			  /* the backlog is being read: nothing may be added to it */
 	int64_t	  backlog_not_before; /* an unasked flush is not tried again before it */
 	uint64_t  random;
 	sr_stats  stats;

@@ -159,7 +159,7 @@ static bool fail_lookup(const lookup *l, const char *name, int family, sr_err *e
 static bool lookup_name(const sr_host *host, const char *name, int family, int64_t deadline,
 						sr_addresses *out, sr_err *err)
 {
-	lookup					   l = {.family = family, .out = out};
+	lookup					   l = {.out = out};
 	struct ares_addrinfo_hints hints = {.ai_socktype = SOCK_STREAM};
 	struct ares_options		   options = {.tries = 3};
 	ares_channel			   channel;
