@@ -1,0 +1,206 @@
+"""`make demo`: the whole story in both engines, with real shells, real servers and real data.
+
+Starts a private redis-server and a private PostgreSQL cluster in temporary directories and leaves
+neither behind, however it ends. Exits with an error when anything shown is not as told.
+"""
+
+import os
+import re
+import sys
+
+from harness import Postgres, Redis, Shell, run, sqlite, temp_dir, wait_for
+
+ISO_CODES = "/usr/share/iso-codes/json/iso_3166-2.json"
+COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+NAMES = ("subdivision:NL-BQ1", "country:NL:subdivisions", "country:BQ:subdivisions")
+
+
+def paint(code, text):
+    return "\033[%sm%s\033[0m" % (code, text) if COLOUR else text
+
+
+def chapter(title):
+    print("\n" + paint("1", "== " + title + " ") + "=" * max(4, 92 - len(title)), flush=True)
+
+
+def say(text):
+    print(paint("36", "-- " + text), flush=True)
+
+
+class Door:
+    """A shell whose conversation is shown: what is typed after its prompt, then what it answers."""
+
+    def __init__(self, prompt, shell):
+        self.prompt, self.shell = prompt, shell
+
+    def __call__(self, sql, expect=None):
+        """expect: a pattern that must be in the answer."""
+        lines = sql.strip().split("\n")
+        print(paint("32", self.prompt) + ("\n" + " " * len(self.prompt)).join(lines))
+        answer = self.shell.run(sql.strip() + (";" if not sql.lstrip().startswith((".", "\\"))
+                                               else ""))
+        if answer:
+            print(answer)
+        print("", flush=True)
+        if expect is not None and not re.search(expect, answer, re.S):
+            sys.exit("demo: this is not what should have been answered (expected: %s)" % expect)
+        return answer
+
+    def quiet(self, sql):
+        return self.shell.run(sql)
+
+
+def open_sqlite(redis, directory):
+    shell = Shell(["sqlite3", "-batch", os.path.join(directory, "demo.db")], ".print '%s'",
+                  sqlite.environment())
+    door = Door("sqlite> ", shell)
+    door.quiet(".mode box\n.nullvalue NULL")
+    say("the extension is one shared library; this connection is told where Redis is")
+    print(paint("32", door.prompt) + ".load build/sqlite/sqlredis")
+    said = door.quiet('.load "%s"' % sqlite.EXTENSION)
+    if said:
+        sys.exit(said)
+    door("SELECT redis_config('url', '%s') AS url" % redis.url)
+    return door
+
+
+def open_postgres(server):
+    shell = Shell([server.client_bindir + "/psql", "-X", "-h", server.host, "-U", server.name, "-d",
+                   "demo"], "\\echo '%s'", dict(server.environment(), LC_ALL="C.UTF-8"))
+    door = Door("demo=# ", shell)
+    door.quiet("\\pset null NULL\n\\pset footer off")
+    say("the server's configuration says where Redis is: sqlredis.url")
+    door("CREATE EXTENSION sqlredis", "CREATE EXTENSION")
+    return door
+
+
+CREATE = """CREATE TABLE subdivisions (
+    code text PRIMARY KEY, country text NOT NULL, name text NOT NULL, type text NOT NULL)"""
+
+LOAD = {
+    "sqlite": """INSERT INTO subdivisions
+    SELECT value->>'code', substr(value->>'code', 1, 2), value->>'name', value->>'type'
+    FROM json_each(readfile('%s'), '$."3166-2"')""" % ISO_CODES,
+    "pg": """INSERT INTO subdivisions
+    SELECT code, left(code, 2), name, type
+    FROM json_to_recordset(:'iso'::json->'3166-2') AS x(code text, name text, type text)""",
+}
+CACHE = {
+    "sqlite": """SELECT count(*) FILTER (WHERE redis_set('subdivision:' || code,
+    json_object('code', code, 'country', country, 'name', name), 3600)) AS rows_cached
+    FROM subdivisions""",
+    "pg": """SELECT count(*) FILTER (WHERE redis_set('subdivision:' || code,
+    to_json(s)::text, 3600)) AS rows_cached
+    FROM subdivisions s""",
+}
+LISTS = """SELECT count(*) FILTER (WHERE redis_set('country:' || country || ':subdivisions',
+    codes, 3600)) AS lists_cached
+    FROM (SELECT country, %s AS codes FROM subdivisions GROUP BY country) c"""
+AGGREGATE = {"sqlite": "json_group_array(code)", "pg": "json_agg(code)::text"}
+THERE = """SELECT %s""" % ",\n       ".join(
+    "redis_exists('%s') AS %s" % (name, column)
+    for name, column in zip(NAMES, ("the_row", "list_of_nl", "list_of_bq")))
+
+
+def there(door, row, dutch, caribbean):
+    door(THERE, r"%d\D+%d\D+%d\D*$" % (row, dutch, caribbean))
+
+
+def invalidation(engine, door):
+    """Rows that change take their cache keys with them: at commit, and only then."""
+    say("5,000 provinces, states and islands of the world (Debian's iso-codes)")
+    door(CREATE)
+    if engine == "pg":
+        print(paint("32", door.prompt) + "\\set iso `cat %s`" % ISO_CODES)
+        door.quiet("\\set iso `cat %s`" % ISO_CODES)
+    door(LOAD[engine])
+    say("every row goes into Redis as JSON, for an hour; and one list for each country")
+    door(CACHE[engine], r"\d{4}")
+    door(LISTS % AGGREGATE[engine], r"\d{3}")
+    door("SELECT redis_get('subdivision:NL-BQ1') AS cached, redis_ttl('subdivision:NL-BQ1') AS ttl",
+         "Bonaire")
+    say("from now on, a row that changes takes these keys with it")
+    door("""SELECT redis_invalidate_on('subdivisions',
+    'subdivision:{code}', 'country:{country}:subdivisions') AS templates""", "2")
+
+    say("before the commit nothing has left: others still see the old row, and its cached copy")
+    door("BEGIN")
+    door("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'")
+    there(door, 1, 1, 1)
+    say("ROLLBACK: nothing happened, so nothing is deleted")
+    door("ROLLBACK")
+    there(door, 1, 1, 1)
+    say("the same for a savepoint: what is rolled back does not count")
+    door("BEGIN")
+    door("SAVEPOINT before_update")
+    door("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'")
+    door("ROLLBACK TO before_update")
+    door("COMMIT")
+    there(door, 1, 1, 1)
+    say("now it is meant: Bonaire moves from the Netherlands' list to Caribbean Netherlands' own")
+    door("BEGIN")
+    door("UPDATE subdivisions SET country = 'BQ' WHERE code = 'NL-BQ1'")
+    say("what this transaction will delete, the lists of the old and of the new country")
+    door("SELECT * FROM redis_pending()", "NL:subdiv.*BQ:subdiv|BQ:subdiv.*NL:subdiv")
+    door("COMMIT")
+    say("COMMIT: gone, all three; the neighbours' keys are as they were")
+    there(door, 0, 0, 0)
+    door("SELECT redis_exists('subdivision:NL-UT', 'country:FR:subdivisions') AS neighbours", "2")
+
+
+def together(lite, postgres):
+    chapter("One lock, two databases")
+    token = lite("SELECT redis_lock('nightly-report', 30) AS token", "[0-9a-f]{32}")
+    token = re.search("[0-9a-f]{32}", token).group()
+    say("PostgreSQL asks for the same lock, and is told that somebody has it")
+    postgres("SELECT redis_lock('nightly-report', 30) AS token", "NULL")
+    say("only the token unlocks")
+    lite("SELECT redis_unlock('nightly-report', '%s') AS unlocked" % token, "1")
+    postgres("SELECT redis_lock('nightly-report', 30) AS token", "[0-9a-f]{32}")
+    chapter("One counter, two databases")
+    lite("SELECT redis_incr('visitors') AS visitors", "1")
+    postgres("SELECT redis_incr('visitors') AS visitors", "2")
+    lite("SELECT redis_incr('visitors') AS visitors", "3")
+
+
+def outage(redis, lite, postgres):
+    chapter("Redis is down")
+    redis.stop()
+    say("redis-server has been stopped; a question gets an error, with a way out, at once")
+    lite("SELECT redis_get('visitors')", "error")
+    postgres("SELECT redis_get('visitors')", "ERROR.*HINT")
+    say("a commit succeeds all the same: the data comes first, and the keys are kept")
+    postgres("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'", "WARNING.*UPDATE 1")
+    lite("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'")
+    redis.start()
+    say("redis-server is back; what was kept is sent before the next answer")
+    for door in (lite, postgres):
+        wait_for("the way back to Redis",
+                 lambda door=door: "PONG" in door.quiet("SELECT redis_ping();"))
+        door("SELECT name, value FROM redis_stats() WHERE name LIKE 'invalidations%'",
+             r"invalidations_sent\D+[1-9]")
+
+
+def main():
+    if not os.path.exists(ISO_CODES):
+        sys.exit("demo: %s is missing (Debian: iso-codes)" % ISO_CODES)
+    chapter("A private redis-server, a private PostgreSQL")
+    redis = Redis()
+    server = Postgres(redis.url)
+    server.sql("CREATE DATABASE demo")
+    say("%s on %s" % (run(["redis-server", "--version"]).split(" sha")[0], redis.url))
+    say(server.sql("SELECT split_part(version(), ' on ', 1)"))
+
+    chapter("SQLite")
+    lite = open_sqlite(redis, temp_dir("demo"))
+    invalidation("sqlite", lite)
+    chapter("PostgreSQL")
+    redis("FLUSHALL")
+    postgres = open_postgres(server)
+    invalidation("pg", postgres)
+    together(lite, postgres)
+    outage(redis, lite, postgres)
+    chapter("That was it; the private servers are being stopped")
+
+
+main()
