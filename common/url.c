@@ -392,7 +392,7 @@ static bool parse(const char *text, sr_url *out, sr_err *err)
 	const char *end = text + strlen(text);
 	const char *query;
 	const char *at;
-	scheme		which;
+	scheme		which = SCHEME_REDIS;
 	span		authority;
 	long long	db = -1;
 

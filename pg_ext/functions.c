@@ -171,7 +171,7 @@ static Datum call(FunctionCallInfo fcinfo, int number)
 }
 
 #define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc)        \
-	PG_FUNCTION_INFO_V1(pg_##name);                                                                \
+	EXPORTED_FUNCTION(pg_##name);                                                                  \
 	Datum pg_##name(PG_FUNCTION_ARGS)                                                              \
 	{                                                                                              \
 		return call(fcinfo, FN_##name);                                                            \

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
@@ -30,6 +31,11 @@
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(name) EmitWarningsOnPlaceholders(name)
 #endif
+
+/* Before 16, PG_FUNCTION_INFO_V1 does not export what it declares. */
+#define EXPORTED_FUNCTION(name)                                                                    \
+	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                      \
+	PG_FUNCTION_INFO_V1(name)
 
 /* Columns whose value is computed when read: a trigger's tuple does not hold it. */
 #if PG_VERSION_NUM >= 180000

@@ -11,8 +11,6 @@
 
 #include <limits.h>
 
-#include "fmgr.h"
-
 #include "core.h"
 
 /* ---- host.c: how a backend waits ---- */

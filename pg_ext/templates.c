@@ -220,17 +220,15 @@ void pg_templates_check(Relation rel, int count, char **texts)
 	for (int i = 0; i < count; i++)
 	{
 		sr_template *template = compile(texts[i]);
+		List	 *names = NIL;
+		ListCell *cell;
 
-		PG_TRY();
-		{
-			for (int j = 0; j < sr_template_columns(template); j++)
-				column_number(rel, sr_template_column(template, j));
-		}
-		PG_FINALLY();
-		{
-			sr_template_free(template);
-		}
-		PG_END_TRY();
+		/* Copied: what is wrong with a name is raised, and the template is not PostgreSQL's memory. */
+		for (int j = 0; j < sr_template_columns(template); j++)
+			names = lappend(names, pstrdup(sr_template_column(template, j)));
+		sr_template_free(template);
+		foreach (cell, names)
+			column_number(rel, lfirst(cell));
 	}
 }
 

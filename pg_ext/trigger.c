@@ -16,7 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-PG_FUNCTION_INFO_V1(pg_redis_invalidate_trigger);
+EXPORTED_FUNCTION(pg_redis_invalidate_trigger);
 
 #define HINT_TRIGGER                                                                               \
 	"Use AFTER ... FOR EACH ROW, AFTER ... FOR EACH STATEMENT with transition tables, or BEFORE "  \

@@ -19,9 +19,13 @@ def main(kind):
     names = [name for name in names if os.environ.get("TEST", "") in name]
     if not names:
         return 0
+    if kind == "regress":
+        with open(os.path.join(INPUT, "schedule")) as file:
+            order = re.findall(r"^test: (\S+)$", file.read(), re.M)
+        names = [name for name in order if name in names or name == "setup"]
     output = os.path.join(TOP, "build/test", kind)
     os.makedirs(output, exist_ok=True)
-    redis = Redis()
+    redis = Redis(config=("--enable-debug-command", "local"))
     server = Postgres(redis.url)
     tests = os.path.join(os.path.dirname(pg_config("--pgxs")), "../test", driver)
     env = server.environment()

@@ -1,10 +1,8 @@
--- The extension as its users install it, and helpers for the tests that follow.
-CREATE EXTENSION sqlredis;
+-- Helpers for the tests that follow.
 SELECT redis_ping();
-SELECT redis_flushed FROM (SELECT redis_call('FLUSHDB')::text AS redis_flushed) f;
 
 -- Cache the named keys; then `left_over` says which are still there.
-CREATE FUNCTION fill(VARIADIC keys text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION fill(VARIADIC keys text[] DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
 DECLARE k text;
 BEGIN
 	PERFORM redis_call('FLUSHDB');
