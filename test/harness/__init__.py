@@ -6,8 +6,8 @@ from .redis import Client, Redis, RedisError
 from .postgres import Postgres, pg_config
 from . import sqlite
 from .certificates import Certificates
-from .fake import FakeServer, Proxy, read_command
-from .engines import PgEngine, SqliteEngine, Problem
+from .fake import FakeServer, Proxy, read_command, refused_port, silent
+from .engines import Both, PgEngine, Problem, SqliteEngine
 from .testing import case, contains, equal, main, report, test, true
 
 __all__ = [name for name in dir() if not name.startswith("_")]

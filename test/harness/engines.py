@@ -33,16 +33,29 @@ class Engine:
         try:
             got = self.value(sql)
         except Problem as problem:
-            expected = STATES[word] if self.name == "PostgreSQL" else word
-            if problem.state != expected:
-                raise AssertionError("%s: class %s expected, got %s: %s" % (
-                    self.name, expected, problem.state, problem.message)) from None
-            for part in parts:
-                if part.lower() not in problem.message.lower():
-                    raise AssertionError("%s: %r is not in %r" % (
-                        self.name, part, problem.message)) from None
+            self._judge(problem, word, parts)
             return problem
         raise AssertionError("%s: no error; got %r from %s" % (self.name, got, sql))
+
+    def _judge(self, problem, word, parts):
+        expected = STATES[word] if self.name == "PostgreSQL" else word
+        if problem.state != expected:
+            raise AssertionError("%s: class %s expected, got %s: %s" % (
+                self.name, expected, problem.state, problem.message)) from None
+        for part in parts:
+            if part.lower() not in problem.message.lower():
+                raise AssertionError("%s: %r is not in %r" % (
+                    self.name, part, problem.message)) from None
+
+
+    def config_fails(self, setting, value, word, *parts):
+        """The setting must be refused, when it is made or at the first call after it."""
+        try:
+            self.config(setting, value)
+        except Problem as problem:
+            self._judge(problem, word, parts)
+            return problem
+        return self.fails("SELECT redis_ping()", word, *parts)
 
 
 class PgEngine(Engine):
@@ -76,6 +89,11 @@ class PgEngine(Engine):
 
     def close(self):
         self.shell.close()
+
+
+    def sql(self, text):
+        """Statements; what they say, warnings included."""
+        return self.shell.run(text)
 
 
 class SqliteEngine(Engine):
@@ -114,3 +132,30 @@ class SqliteEngine(Engine):
 
     def close(self):
         self.shell.close()
+
+    def sql(self, text):
+        return self.shell.run(text)
+
+
+class Both:
+    """A cluster (the library preloaded, so that a URL may hold a password) and a place for SQLite
+    databases, for tests that put one question to both engines."""
+
+    def __init__(self, settings=None):
+        self.server = postgres.Postgres(settings=dict(
+            {"shared_preload_libraries": "'sqlredis'"}, **(settings or {})))
+        self.server.database("both")
+        self.opened = []
+
+    def __call__(self, url=None, **config):
+        """A new session of each engine, set up; those of the last call are closed."""
+        while self.opened:
+            self.opened.pop().close()
+        for make in (lambda: PgEngine(self.server, "both"), SqliteEngine):
+            engine = make()
+            self.opened.append(engine)
+            for name, value in config.items():
+                engine.config(name, value)
+            if url is not None:
+                engine.config("url", url)
+            yield engine
