@@ -1,0 +1,168 @@
+/*
+ * functions.c - the scalar functions: one loop over sr_commands registers them, one C function runs
+ * all that are not the adapter's own.
+ *
+ * All but redis_invalidate are SQLITE_DIRECTONLY: a view or trigger of a database file that somebody
+ * else wrote must not reach Redis. None is SQLITE_INNOCUOUS or deterministic.
+ */
+#include "sqlredis.h"
+
+#include <string.h>
+
+#define INLINE_ARGS 16
+
+bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err)
+{
+	if (!sq_fails_open(&st->settings) || !(cmd->flags & SR_READ) || !sr_class_is_outage(err->cls))
+		return false;
+	if (!st->warned)
+		sqlite3_log(SQLITE_WARNING, "sqlredis: reads give NULL while Redis is away: %s: %s",
+					sr_class_word(err->cls), err->msg);
+	st->warned = true;
+	return true;
+}
+
+static void too_few(sqlite3_context *ctx, const sr_command *cmd, int required)
+{
+	sr_err		 err = {0};
+	sqlite3_str *names = sqlite3_str_new(NULL);
+	char		*text;
+
+	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+		sqlite3_str_appendf(names, "%s%s%s", arg == cmd->args ? "" : ", ", arg->name,
+							arg->flags & SR_VARIADIC ? "..." : "");
+	text = sqlite3_str_finish(names);
+	sr_fail(&err, SR_E_OPTION, "", "%s(%s) needs at least %d argument%s", cmd->name,
+			text != NULL ? text : "...", required, required == 1 ? "" : "s");
+	sqlite3_free(text);
+	sq_result_error(ctx, &err);
+}
+
+static void invoke(sqlite3_context *ctx, const sq_function *f, int n, const sr_value *args)
+{
+	sr_err	   err = {0};
+	sr_result  result;
+	sr_client *client = sq_client(f->st, &err);
+
+	if (client == NULL)
+	{
+		sq_result_error(ctx, &err);
+		return;
+	}
+	if (sr_invoke(client, f->cmd, n, args, &result, &err))
+	{
+		if (f->cmd->redis != NULL)
+			f->st->warned = false;
+		sq_result_value(ctx, &result.value);
+	}
+	else if (!sq_forgive(f->st, f->cmd, &err))
+		sq_result_error(ctx, &err);
+	sr_result_free(&result);
+}
+
+static void plain(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const sq_function *f = sqlite3_user_data(ctx);
+	const sr_arg	  *arg = f->cmd->args;
+	sr_value		   inline_args[INLINE_ARGS];
+	sr_value		  *args = inline_args;
+	bool			   ok = true;
+
+	if (argc > INLINE_ARGS)
+		args = sqlite3_malloc64((sqlite3_uint64) argc * sizeof *args);
+	if (args == NULL)
+	{
+		sqlite3_result_error_nomem(ctx);
+		return;
+	}
+	for (int i = 0; ok && i < argc; i++)
+	{
+		ok = sq_value_in(argv[i], arg, &args[i]);
+		if (!(arg->flags & SR_VARIADIC))
+			arg++;
+	}
+	if (ok)
+		invoke(ctx, f, argc, args);
+	else
+		sqlite3_result_error_nomem(ctx);
+	if (args != inline_args)
+		sqlite3_free(args);
+}
+
+/* SQLite checks the number of arguments of all but the variadic ones. */
+static void call(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const sq_function *f = sqlite3_user_data(ctx);
+	int				   required;
+
+	sr_command_arity(f->cmd, &required);
+	if (argc < required)
+		too_few(ctx, f->cmd, required);
+	else
+		f->scalar(ctx, argc, argv);
+}
+
+typedef void (*scalar_fn)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+
+static scalar_fn implementation(const sr_command *cmd)
+{
+	static const struct
+	{
+		const char *name;
+		scalar_fn	scalar;
+	} own[] = {{"redis_invalidate", sq_invalidate},
+			   {"redis_invalidate_on", sq_invalidate_on},
+			   {"redis_invalidate_off", sq_invalidate_off},
+			   {"redis_config", sq_config}};
+
+	if (!(cmd->flags & SR_ENGINE))
+		return plain;
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (strcmp(cmd->name, own[i].name) == 0)
+			return own[i].scalar;
+	return NULL;
+}
+
+/* SQLITE_RESULT_SUBTYPE, which 3.45 asks for and older headers do not have. */
+#define RESULT_SUBTYPE 0x001000000
+
+static int register_one(sq_db *st, const sr_command *cmd, scalar_fn scalar, int arity)
+{
+	bool		 by_triggers = strcmp(cmd->name, "redis_invalidate") == 0;
+	sq_function *f = sq_function_new(st, cmd);
+	int			 flags = SQLITE_UTF8;
+
+	if (f == NULL)
+		return SQLITE_NOMEM;
+	f->scalar = scalar;
+	if (!by_triggers)
+		flags |= SQLITE_DIRECTONLY;
+	if (cmd->shape == SR_SHAPE_JSON && sqlite3_libversion_number() >= 3045000)
+		flags |= RESULT_SUBTYPE;
+	return sqlite3_create_function_v2(st->db, cmd->name, arity, flags, f, call, NULL, NULL,
+									  sq_function_free);
+}
+
+int sq_register_functions(sq_db *st)
+{
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; rc == SQLITE_OK && i < sr_command_count; i++)
+	{
+		const sr_command *cmd = &sr_commands[i];
+		scalar_fn		  scalar;
+		int				  required, most;
+
+		if (cmd->shape == SR_SHAPE_ROWS || (cmd->flags & SR_PG_ONLY))
+			continue;
+		scalar = implementation(cmd);
+		if (scalar == NULL)
+			return SQLITE_INTERNAL;
+		most = sr_command_arity(cmd, &required);
+		if (most < 0)
+			rc = register_one(st, cmd, scalar, -1);
+		for (int n = required; rc == SQLITE_OK && n <= most; n++)
+			rc = register_one(st, cmd, scalar, n);
+	}
+	return rc;
+}

@@ -1,0 +1,209 @@
+/*
+ * sqlredis.h - the SQLite adapter's internal header; one section per .c file.
+ *
+ * The adapter knows SQLite and the core's API, and nothing of sockets, RESP or TLS. All state hangs
+ * off one sq_db for each sqlite3*, which the registered functions and modules share and the last of
+ * them frees when SQLite closes the connection. SQLite's own mutex keeps it to one thread at a time.
+ */
+#ifndef SQLREDIS_SQLITE_H
+#define SQLREDIS_SQLITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3ext.h>
+#ifndef SQ_MAIN
+SQLITE_EXTENSION_INIT3
+#endif
+
+#include "core.h"
+
+/* ---- config.c: redis_config ---- */
+
+typedef struct sq_settings
+{
+	char   *url; /* malloc'ed texts; NULL: not set */
+	char   *password;
+	char   *key_prefix;
+	char   *invalidate_keys;								  /* glob patterns, comma separated */
+	char   *on_error;										  /* "error" (also NULL) or "null" */
+	char   *trigger_mode;									  /* "main" (also NULL) or "temp" */
+	int64_t connect_timeout, command_timeout, commit_timeout; /* ms */
+	int64_t retries, max_reply, pending_max;
+} sq_settings;
+
+typedef struct sq_db sq_db;
+
+void sq_settings_init(sq_settings *s);
+void sq_settings_free(sq_settings *s);
+bool sq_fails_open(const sq_settings *s);		   /* on_error = null */
+bool sq_wants_temp_triggers(const sq_settings *s); /* trigger_mode = temp */
+/* May redis_invalidate name this key? err says why not. scratch is overwritten. */
+bool sq_key_allowed(const sq_settings *s, const char *key, size_t len, sr_buf *scratch,
+					sr_err *err);
+void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+/* Hand changed settings to the client. A malformed URL fails every later call, not this one. */
+void sq_configure(sq_db *st);
+
+/* ---- main.c: the connection's state ---- */
+
+struct sq_db
+{
+	sqlite3	   *db;
+	int			refs;
+	sr_client  *client;
+	sq_settings settings;
+	bool		configured; /* the client has the settings */
+	bool		warned;		/* of this outage, when reads fail open */
+
+	/* txn.c */
+	sr_inval *queue;	/* keys of the running transaction, prefixed */
+	bool	  enlisted; /* SQLite will tell us how the transaction ends */
+	bool	  begun;	/* SQLite took the table into the transaction */
+	bool	  dialled;	/* in this transaction */
+	int		  depth;	/* of savepoints */
+	int		  instances;
+	sr_buf	  scratch; /* a prefixed key */
+
+	/* host.c */
+	bool	no_sql;		/* inside a commit or close: nothing may be asked of SQLite */
+	int64_t give_up_at; /* every wait ends then; 0: no such limit */
+};
+
+/* What a function or module registered with SQLite points to; each holds a reference. */
+typedef struct sq_function
+{
+	sq_db			 *st;
+	const sr_command *cmd;
+	void (*scalar)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+} sq_function;
+
+sq_function *sq_function_new(sq_db *st, const sr_command *cmd); /* NULL without memory */
+void		 sq_function_free(void *function);					/* an xDestroy */
+
+/* The client, configured and free to be used; NULL and err when a call is under way. */
+sr_client *sq_client(sq_db *st, sr_err *err);
+
+/* ---- host.c ---- */
+
+sr_host sq_host(sq_db *st);
+void	sq_log(const sr_err *err);
+
+/* ---- values.c: SQLite's values and the core's ---- */
+
+/* Borrows v's memory. false: no memory. */
+bool sq_value_in(sqlite3_value *v, const sr_arg *arg, sr_value *out);
+/* Text or bytes of a value, whatever its type; NULL without memory. */
+const char *sq_bytes(sqlite3_value *v, size_t *len);
+void		sq_result_value(sqlite3_context *ctx, const sr_value *v);
+/* "class word: message (hint)" */
+void  sq_result_error(sqlite3_context *ctx, const sr_err *err);
+char *sq_error_text(const sr_err *err); /* sqlite3_malloc'ed */
+/* SQLite's own failure as ours; false. */
+bool sq_fail_sqlite(sr_err *err, sqlite3 *db, const char *doing);
+
+/* ---- functions.c, tables.c ---- */
+
+int sq_register_functions(sq_db *st);
+int sq_register_tables(sq_db *st);
+/* A read failed: does it give NULL (or no rows) instead? Logs once an outage. */
+bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err);
+
+/* A source of rows; next is 1 row, 0 end, -1 err. */
+typedef struct sq_rows sq_rows;
+struct sq_rows
+{
+	int (*next)(sq_rows *rows, const sr_value **cells, sr_err *err);
+	void (*close)(sq_rows *rows);
+};
+
+/* ---- txn.c: the virtual table that is told how transactions end ---- */
+
+#define SQ_TXN_TABLE "sqlredis_transaction" /* of the module and of the table in temp */
+
+int sq_register_txn(sq_db *st);
+/* Does what is queued now belong to a transaction that can still roll back? */
+bool sq_txn_running(const sq_db *st);
+/* Make sure that SQLite tells us how the running transaction ends. */
+bool sq_txn_enlist(sq_db *st, sr_err *err);
+/* Deliver the queue and the backlog; logs what could not be. commit: as sr_flush has it. */
+void sq_flush(sq_db *st, bool commit);
+
+/* ---- invalidate.c ---- */
+
+void	 sq_invalidate(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+sq_rows *sq_pending_open(sq_db *st, sr_err *err);
+
+/* ---- relation.c: a table, its columns and what makes its rows unique ---- */
+
+typedef struct sq_column
+{
+	char *name;
+	char *type; /* as declared, "" when it has none */
+	int	  hidden;
+} sq_column;
+
+typedef struct sq_unique
+{
+	int	   count;
+	char **columns;
+	char **collations;
+	bool   opaque; /* partial, or over an expression: its victims cannot be looked up */
+} sq_unique;
+
+typedef struct sq_relation
+{
+	char	  *schema;
+	char	  *name;
+	sq_column *columns;
+	int		   column_count;
+	sq_unique *uniques;
+	int		   unique_count;
+	/* "rowid", "_rowid_" or "oid": whichever is no column; NULL: WITHOUT ROWID or all three are */
+	const char *rowid;
+} sq_relation;
+
+/* Resolve 't', '"t"', 'aux.t' ... as SQLite would, and read it. */
+bool sq_relation_find(sqlite3 *db, const char *text, sq_relation *out, sr_err *err);
+/* By exact names. */
+bool sq_relation_read(sqlite3 *db, const char *schema, const char *name, sq_relation *out,
+					  sr_err *err);
+void sq_relation_free(sq_relation *r);
+/* The name as redis_invalidate_on takes it: sqlite3_malloc'ed. */
+char *sq_relation_text(const char *schema, const char *name);
+/* -1: no such column */
+int sq_relation_column(const sq_relation *r, const char *name);
+/* Changes with what triggers are generated from. */
+uint64_t sq_relation_fingerprint(const sq_relation *r);
+
+/* ---- statement helpers (relation.c) ---- */
+
+/* sqlite3_mprintf's format; NULL and err on failure. */
+sqlite3_stmt *sq_prepare(sqlite3 *db, sr_err *err, const char *fmt, ...);
+bool		  sq_exec(sqlite3 *db, sr_err *err, const char *fmt, ...);
+/* A copy of a column's text, "" for NULL: sqlite3_malloc'ed. */
+char *sq_column_copy(sqlite3_stmt *stmt, int i);
+
+/* ---- triggers.c, generate.c, tracked.c: redis_invalidate_on and its kin ---- */
+
+#define SQ_MARKER "BEGIN /* sqlredis 1 "
+
+typedef struct sq_plan
+{
+	const sq_relation *relation;
+	sr_template		 **templates;
+	int				   template_count;
+	char			  *json; /* the templates as a JSON array that may stand in a comment */
+	bool			   temp; /* TEMP triggers */
+	char			  *stem; /* of the triggers' names */
+} sq_plan;
+
+/* The n-th CREATE TRIGGER statement: sqlite3_malloc'ed; NULL when there are no more. */
+char *sq_generate(const sq_plan *plan, int n, sr_err *err);
+int	  sq_generate_count(const sq_plan *plan);
+
+void	 sq_invalidate_on(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+void	 sq_invalidate_off(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+sq_rows *sq_tracked_open(sq_db *st, sr_err *err);
+
+#endif

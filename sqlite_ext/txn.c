@@ -1,0 +1,342 @@
+/*
+ * txn.c - how SQLite tells us what becomes of a transaction: a virtual table in temp, which is taken
+ * into every transaction that queues keys and is never read or written.
+ *
+ * Neither sqlite3_commit_hook nor sqlite3_update_hook is used: there is one of each, it is the
+ * application's, and they know nothing of savepoints. The module is not eponymous: such a table lives
+ * in main, and writing to it takes main's write lock.
+ *
+ * No statement on the table is kept: a prepared statement of ours would make the application's
+ * sqlite3_close fail.
+ */
+#include "sqlredis.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct txn_table
+{
+	sqlite3_vtab base;
+	sq_db		*st;
+} txn_table;
+
+static sq_db *state(sqlite3_vtab *vtab)
+{
+	return ((txn_table *) vtab)->st;
+}
+
+/* ---- taking part ---- */
+
+#define CREATE_TABLE "CREATE VIRTUAL TABLE IF NOT EXISTS temp." SQ_TXN_TABLE " USING " SQ_TXN_TABLE
+#define DROP_TABLE	 "DROP TABLE IF EXISTS temp." SQ_TXN_TABLE
+
+static bool is_writing(sqlite3 *db)
+{
+	for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL;
+		 stmt = sqlite3_next_stmt(db, stmt))
+		if (sqlite3_stmt_busy(stmt) && !sqlite3_stmt_readonly(stmt))
+			return true;
+	return false;
+}
+
+bool sq_txn_running(const sq_db *st)
+{
+	return st->enlisted || !sqlite3_get_autocommit(st->db) || is_writing(st->db);
+}
+
+/*
+ * The plain way: a statement that changes nothing begins a write on the table, and in temp only. It
+ * leaves total_changes() and last_insert_rowid() alone and sets changes() to 0, which a statement that
+ * writes sets again when it ends. A rollback may have removed the table.
+ */
+static bool enlist_by_delete(sq_db *st, sr_err *err)
+{
+	const char *deletion = "DELETE FROM temp." SQ_TXN_TABLE " WHERE 0";
+
+	if (st->instances > 0 && sq_exec(st->db, NULL, "%s", deletion))
+		return true;
+	return sq_exec(st->db, err, CREATE_TABLE) && sq_exec(st->db, err, "%s", deletion);
+}
+
+/*
+ * Between statements the application may still ask for changes(). Creating the table takes it into
+ * the transaction too and touches no counter, but does not say how many savepoints there are, and
+ * SQLite announces the end of no level whose begin it did not announce: a savepoint of our own makes
+ * it catch up. Costs a reparse of prepared statements.
+ */
+static bool enlist_by_create(sq_db *st)
+{
+	return sq_exec(st->db, NULL, DROP_TABLE) && sq_exec(st->db, NULL, CREATE_TABLE) &&
+		   sq_exec(st->db, NULL, "SAVEPOINT sqlredis_enlist") &&
+		   sq_exec(st->db, NULL, "RELEASE sqlredis_enlist");
+}
+
+bool sq_txn_enlist(sq_db *st, sr_err *err)
+{
+	bool done;
+
+	if (st->enlisted)
+		return true;
+	done = sqlite3_changes(st->db) != 0 && !is_writing(st->db) && enlist_by_create(st);
+	if (!done && !enlist_by_delete(st, err))
+		return false;
+	if (!st->begun)
+		return sr_fail(err, SR_E_OPTION, "Is temp." SQ_TXN_TABLE " another table?",
+					   "SQLite does not tell when this transaction ends");
+	st->enlisted = true;
+	return true;
+}
+
+/* ---- the outcome (every callback may come more than once: a table that a rollback removed and the
+ * one created after it can both be part of a transaction) ---- */
+
+void sq_flush(sq_db *st, bool commit)
+{
+	sr_flush_result result;
+	bool			was = st->no_sql;
+
+	/* SQL inside a commit would leave a write transaction open behind it. */
+	st->no_sql = was || commit;
+	sr_flush(st->client, st->queue, commit, &result);
+	st->no_sql = was;
+	if (result.kept + result.lost == 0)
+		return;
+	sqlite3_log(
+		SQLITE_WARNING,
+		"sqlredis: %llu keys were not invalidated (%llu are kept and sent when Redis is back, "
+		"%llu are lost): %s: %s",
+		(unsigned long long) (result.kept + result.lost), (unsigned long long) result.kept,
+		(unsigned long long) result.lost, sr_class_word(result.err.cls), result.err.msg);
+}
+
+static void forget(sq_db *st)
+{
+	st->enlisted = false;
+	st->begun = false;
+	st->dialled = false;
+	st->depth = 0;
+}
+
+static int begin(sqlite3_vtab *vtab)
+{
+	state(vtab)->begun = true;
+	return SQLITE_OK;
+}
+
+/* May refuse the commit; there is no reason to. */
+static int sync_nothing(sqlite3_vtab *vtab)
+{
+	(void) vtab;
+	return SQLITE_OK;
+}
+
+/* The commit is visible and its locks are free. */
+static int commit_done(sqlite3_vtab *vtab)
+{
+	sq_db *st = state(vtab);
+
+	forget(st);
+	if (sr_inval_count(st->queue) > 0)
+		sq_flush(st, true);
+	assert(sr_inval_count(st->queue) == 0);
+	return SQLITE_OK;
+}
+
+/*
+ * Also called by an sqlite3_close that then fails because of an unfinished statement: the transaction
+ * goes on, but we are no longer part of it. SQLite rolls the files back first, so a write that is
+ * still open in temp gives it away. The keys stay, as a key too many does no harm: the next
+ * redis_invalidate enlists again, and a call after the transaction sends them.
+ */
+static int roll_back(sqlite3_vtab *vtab)
+{
+	sq_db *st = state(vtab);
+
+	forget(st);
+	if (sqlite3_txn_state(st->db, "temp") != SQLITE_TXN_WRITE)
+		sr_inval_clear(st->queue);
+	return SQLITE_OK;
+}
+
+static int savepoint(sqlite3_vtab *vtab, int n)
+{
+	assert(n >= 0);
+	state(vtab)->depth = n + 1;
+	return SQLITE_OK;
+}
+
+static int release(sqlite3_vtab *vtab, int n)
+{
+	sq_db *st = state(vtab);
+
+	assert(n >= 0);
+	sr_inval_release(st->queue, n);
+	st->depth = n;
+	return SQLITE_OK;
+}
+
+/* The savepoint stays; -1 is the one that began the transaction. */
+static int rollback_to(sqlite3_vtab *vtab, int n)
+{
+	sq_db *st = state(vtab);
+
+	assert(n >= -1);
+	sr_inval_rollback_to(st->queue, n);
+	st->depth = n + 1;
+	return SQLITE_OK;
+}
+
+/* ---- the table ---- */
+
+static int attach_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
+						sqlite3_vtab **out, char **error)
+{
+	const sq_function *f = aux;
+	txn_table		  *t;
+	int				   rc;
+
+	if (argc != 3 || sqlite3_stricmp(argv[1], "temp") != 0 ||
+		sqlite3_stricmp(argv[2], SQ_TXN_TABLE) != 0)
+	{
+		*error = sqlite3_mprintf("%s is internal to sqlredis", SQ_TXN_TABLE);
+		return SQLITE_ERROR;
+	}
+	rc = sqlite3_declare_vtab(db, "CREATE TABLE x(nothing)");
+	if (rc != SQLITE_OK)
+		return rc;
+	t = calloc(1, sizeof *t);
+	if (t == NULL)
+		return SQLITE_NOMEM;
+	t->st = f->st;
+	f->st->instances++;
+	*out = &t->base;
+	return SQLITE_OK;
+}
+
+/* A table that is created is part of the transaction from then on, without an xBegin. */
+static int create_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
+						sqlite3_vtab **out, char **error)
+{
+	int rc = attach_table(db, aux, argc, argv, out, error);
+
+	if (rc == SQLITE_OK)
+		((const sq_function *) aux)->st->begun = true;
+	return rc;
+}
+
+static int disconnect(sqlite3_vtab *vtab)
+{
+	state(vtab)->instances--;
+	free(vtab);
+	return SQLITE_OK;
+}
+
+/* While keys are queued, dropping the table would lose them. */
+static int destroy(sqlite3_vtab *vtab)
+{
+	if (state(vtab)->enlisted)
+		return SQLITE_LOCKED;
+	return disconnect(vtab);
+}
+
+static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
+{
+	(void) vtab;
+	(void) info;
+	return SQLITE_OK;
+}
+
+static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
+{
+	(void) vtab;
+	*out = calloc(1, sizeof **out);
+	return *out != NULL ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int close_cursor(sqlite3_vtab_cursor *cursor)
+{
+	free(cursor);
+	return SQLITE_OK;
+}
+
+static int filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int argc,
+				  sqlite3_value **argv)
+{
+	(void) cursor;
+	(void) number;
+	(void) text;
+	(void) argc;
+	(void) argv;
+	return SQLITE_OK;
+}
+
+static int next(sqlite3_vtab_cursor *cursor)
+{
+	(void) cursor;
+	return SQLITE_OK;
+}
+
+static int at_eof(sqlite3_vtab_cursor *cursor)
+{
+	(void) cursor;
+	return 1;
+}
+
+static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int i)
+{
+	(void) cursor;
+	(void) i;
+	sqlite3_result_null(ctx);
+	return SQLITE_OK;
+}
+
+static int rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *out)
+{
+	(void) cursor;
+	*out = 0;
+	return SQLITE_OK;
+}
+
+/* What makes the table writable, and so part of transactions. */
+static int update(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_int64 *rowid_out)
+{
+	(void) argc;
+	(void) argv;
+	(void) rowid_out;
+	vtab->zErrMsg = sqlite3_mprintf("%s is internal to sqlredis", SQ_TXN_TABLE);
+	return SQLITE_READONLY;
+}
+
+static const sqlite3_module module = {
+	.iVersion = 2,
+	.xCreate = create_table,
+	.xConnect = attach_table,
+	.xBestIndex = best_index,
+	.xDisconnect = disconnect,
+	.xDestroy = destroy,
+	.xOpen = open_cursor,
+	.xClose = close_cursor,
+	.xFilter = filter,
+	.xNext = next,
+	.xEof = at_eof,
+	.xColumn = column,
+	.xRowid = rowid,
+	.xUpdate = update,
+	.xBegin = begin,
+	.xSync = sync_nothing,
+	.xCommit = commit_done,
+	.xRollback = roll_back,
+	.xSavepoint = savepoint,
+	.xRelease = release,
+	.xRollbackTo = rollback_to,
+};
+
+int sq_register_txn(sq_db *st)
+{
+	sq_function *f = sq_function_new(st, NULL);
+
+	if (f == NULL)
+		return SQLITE_NOMEM;
+	return sqlite3_create_module_v2(st->db, SQ_TXN_TABLE, &module, f, sq_function_free);
+}
