@@ -54,6 +54,7 @@ def count(suite, kind, name):
 
 def run_file(suite, path):
     process = subprocess.Popen([sys.executable, "-u", path], cwd=TOP, stdin=subprocess.DEVNULL,
+                               env=dict(os.environ, PYTHONPATH=HERE, PYTHONDONTWRITEBYTECODE="1"),
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace")
     running.add(process)

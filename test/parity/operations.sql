@@ -13,5 +13,5 @@ SELECT redis_get('miss');
 SELECT CAST(redis_set('hit', '1') AS integer), redis_get('hit');
 SELECT redis_call('NOSUCHCOMMAND');
 SELECT name FROM redis_stats() WHERE name IN ('commands', 'round_trips', 'hits', 'misses', 'hit_rate', 'errors', 'connects', 'reconnects', 'breaker', 'invalidations_queued', 'invalidations_sent', 'invalidations_failed') ORDER BY name;
-SELECT name, value FROM redis_stats() WHERE name IN ('breaker', 'reconnects', 'connects', 'errors', 'hits', 'misses') ORDER BY name;
+SELECT name, value FROM redis_stats() WHERE name IN ('breaker', 'reconnects', 'connects', 'errors', 'misses') ORDER BY name;
 SELECT CAST(CAST(value AS integer) >= 8 AS integer) FROM redis_stats() WHERE name = 'commands';

@@ -7,7 +7,7 @@ SELECT CAST(redis_set('s', 'no', NULL, 'NX') AS integer), redis_get('s');
 SELECT CAST(redis_set('s', 'yes', NULL, 'XX') AS integer), redis_get('s');
 SELECT CAST(redis_set('new', 'no', NULL, 'XX') AS integer), redis_get('new');
 SELECT CAST(redis_set('new', 'yes', 60, 'NX') AS integer), redis_get('new'), CAST(redis_ttl('new') > 50 AS integer);
-SELECT CAST(redis_set('new', 'kept no longer') AS integer), redis_ttl('new');
+SELECT CAST(redis_set('new', 'kept no longer') AS integer), CAST(redis_ttl('new') AS integer);
 SELECT redis_set('s', 'x', NULL, 'SOMETIMES');
 SELECT redis_set('s', 'x', -1);
 SELECT redis_set('s', 'x', 0);
@@ -41,7 +41,7 @@ SELECT redis_append('list', 'x');
 SELECT redis_get(NULL), redis_set(NULL, 'v'), redis_set('k', NULL), redis_incr(NULL), redis_append('s', NULL);
 SELECT redis_exists('k');
 -- a NULL optional argument counts as left out
-SELECT CAST(redis_set('k', 'v', NULL, NULL) AS integer), redis_ttl('k'), redis_incr('i', NULL);
+SELECT CAST(redis_set('k', 'v', NULL, NULL) AS integer), CAST(redis_ttl('k') AS integer), redis_incr('i', NULL);
 -- text of every kind
 SELECT CAST(redis_set('e', '') AS integer), redis_get('e'), redis_strlen('e');
 SELECT CAST(redis_set('u', 'Grüße, 世界 🌍') AS integer), redis_get('u'), redis_strlen('u');
