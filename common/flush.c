@@ -14,7 +14,7 @@
 #define BATCH_KEYS	((size_t) 512)
 #define BATCH_BYTES ((size_t) 48 * 1024) /* with its lengths it fits exchange.c's buffer */
 #define KEY_EXTRA	((size_t) 16)		 /* "$123\r\n" and "\r\n" round a key */
-#define PAUSE		1000				 /* ms between unasked attempts that achieve nothing */
+#define PAUSE		1000				 /* ms before an unasked flush bothers a server again */
 
 typedef struct flusher
 {
@@ -193,6 +193,7 @@ static void send_singles(flusher *f, bool commit, unsigned flags, bool connected
 		note_error(f, &err);
 	set_aside(&one, &one.kept, one.answered, one.total, f->c->settings.pending_max);
 	f->kept = one.kept;
+	f->stop = f->stop || one.stop;
 	sr_inval_free(f->singles);
 	f->singles = NULL;
 }
@@ -254,7 +255,8 @@ static void flush(sr_client *c, sr_inval *q, bool commit, unsigned flags, sr_flu
 	send_singles(&f, commit, flags, ok);
 	c->flushing = false;
 	keep_rest(&f, q);
-	c->backlog_not_before = sr_inval_count(c->backlog) > 0 ? sr_now(&c->host) + PAUSE : 0;
+	/* a server that answers "not now" is left alone for a moment; one that was away is not */
+	c->backlog_not_before = f.stop ? sr_now(&c->host) + PAUSE : 0;
 }
 
 static void count(sr_client *c, sr_flush_result *out)

@@ -90,7 +90,8 @@ static unsigned poll_set(ares_channel channel, struct pollfd *fds)
 
 		if (ARES_GETSOCK_READABLE(bits, i))
 			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(bits, i))
+		/* ARES_GETSOCK_WRITABLE without its shift into the sign bit */
+		if ((unsigned) bits >> (i + ARES_GETSOCK_MAXNUM) & 1U)
 			events |= POLLOUT;
 		if (events != 0)
 			fds[n++] = (struct pollfd){.fd = sockets[i], .events = events};

@@ -210,9 +210,14 @@ static void test_lost(void)
 	kill_others();
 	CHECK(is(ask_flags(c, SR_SAFE_TO_RESEND, "GET n"), "null"), "a read is sent again");
 	kill_others();
-	CHECK(has(ask(c, "INCR n"), "connection lost: connection to Redis at") &&
-			  has(ask(c, "GET n"), "null"),
-		  "an INCR is not, and its fate is said to be unknown");
+	/* a unix socket refuses the bytes, which then may go out again */
+	if (strstr(server, "unix://") != NULL)
+		CHECK(is(ask(c, "INCR n"), "1"), "an INCR that did not go out is sent again");
+	else
+		CHECK(has(ask(c, "INCR n"), "connection lost: connection to Redis at") &&
+				  has(ask(c, "GET n"), "null"),
+			  "an INCR is not, and its fate is said to be unknown");
+	ask(c, "DEL n");
 	kill_others();
 	state.skew += 5000;
 	CHECK(is(ask(c, "INCR n"), "1"), "an idle connection is looked at before use");
