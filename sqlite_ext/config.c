@@ -176,10 +176,10 @@ static bool unknown(const char *name, sr_err *err)
 	sr_buf known = {0};
 
 	for (size_t i = 0; i < SETTINGS; i++)
-		if (!sr_buf_fmt(&known, "%s%s", i == 0 ? "" : ", ", settings[i].name))
+		if (!sr_buf_fmt(&known, "%s%s", i == 0 ? "There are: " : ", ", settings[i].name))
 			break;
 	sr_fail(err, SR_E_OPTION, known.data != NULL ? known.data : "",
-			"there is no setting \"%.100s\"; there are", name);
+			"there is no setting \"%.100s\"", name);
 	sr_buf_free(&known);
 	return false;
 }

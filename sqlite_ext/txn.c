@@ -202,7 +202,7 @@ static int attach_table(sqlite3 *db, void *aux, int argc, const char *const *arg
 		*error = sqlite3_mprintf("%s is internal to sqlredis", SQ_TXN_TABLE);
 		return SQLITE_ERROR;
 	}
-	rc = sqlite3_declare_vtab(db, "CREATE TABLE x(nothing)");
+	rc = sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
 	if (rc != SQLITE_OK)
 		return rc;
 	t = calloc(1, sizeof *t);
