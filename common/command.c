@@ -176,6 +176,14 @@ static bool any_null(const sr_command *cmd, int n, const sr_value *args)
 	return false;
 }
 
+/* A required variadic argument that got an empty array: nothing to count, and nothing to send. */
+static bool no_elements(const sr_command *cmd, int n)
+{
+	int required;
+
+	return sr_command_arity(cmd, &required) < 0 && n < required;
+}
+
 void sr_result_free(sr_result *r)
 {
 	sr_reply_free(r->reply);
@@ -283,6 +291,11 @@ bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 	memset(out, 0, sizeof *out);
 	if (any_null(cmd, n, args))
 		return true;
+	if (no_elements(cmd, n) && cmd->shape == SR_SHAPE_INTEGER)
+	{
+		out->value.type = SR_TYPE_INTEGER;
+		return true;
+	}
 	if (cmd->scalar != NULL)
 		return cmd->scalar(c, cmd, n, args, out, err);
 

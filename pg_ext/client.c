@@ -25,16 +25,13 @@ static shmem_request_hook_type earlier_request_hook;
 static void close_client(int code, Datum arg)
 {
 	sr_flush_result flushed;
-	sr_settings		settings;
 
 	(void) code;
 	(void) arg;
 	pg_host_set_uninterruptible(true);
 	if (sr_client_backlog(client) > 0 && !sr_client_busy(client))
 	{
-		settings = *sr_client_settings(client);
-		settings.connect_timeout = settings.command_timeout = settings.commit_timeout;
-		sr_client_configure(client, &settings, NULL);
+		pg_host_give_up_after(pg_setting_commit_timeout);
 		sr_flush(client, NULL, false, &flushed);
 		if (flushed.kept + flushed.lost > 0)
 			ereport(LOG, (errmsg("sqlredis: %zu keys were not invalidated when the session ended",

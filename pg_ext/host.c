@@ -25,7 +25,8 @@ typedef struct waiter
 	WaitEventSet *transient; /* for this wait only: a sleep, name resolution */
 	int			  fd;		 /* the connection's socket, -1: none */
 	bool		  uninterruptible;
-	ErrorData	 *interrupt; /* raised during a wait, not yet raised again */
+	int64_t		  give_up_at; /* every wait ends then; 0: no such limit */
+	ErrorData	 *interrupt;  /* raised during a wait, not yet raised again */
 } waiter;
 
 static waiter state = {.fd = -1};
@@ -48,6 +49,8 @@ static long remaining(int64_t deadline)
 
 static sr_wait wait_by_poll(struct pollfd *fds, unsigned nfds, int64_t deadline)
 {
+	if (state.give_up_at != 0)
+		deadline = Min(deadline, state.give_up_at);
 	for (;;)
 	{
 		long ms = remaining(deadline);
@@ -217,6 +220,11 @@ const sr_host pg_host = {
 void pg_host_set_uninterruptible(bool on)
 {
 	state.uninterruptible = on;
+}
+
+void pg_host_give_up_after(int64_t ms)
+{
+	state.give_up_at = now_ms(NULL) + ms;
 }
 
 void pg_host_rethrow(void)

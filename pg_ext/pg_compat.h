@@ -32,6 +32,12 @@
 #define MarkGUCPrefixReserved(name) EmitWarningsOnPlaceholders(name)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define is_owner(relation) object_ownercheck(RelationRelationId, relation, GetUserId())
+#else
+#define is_owner(relation) pg_class_ownercheck(relation, GetUserId())
+#endif
+
 /* Before 16, PG_FUNCTION_INFO_V1 does not export what it declares. */
 #define EXPORTED_FUNCTION(name)                                                                    \
 	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                      \

@@ -45,8 +45,8 @@ static scan *open_scan(FunctionCallInfo fcinfo, const sr_command *cmd, MemoryCon
 	s->rows = sr_rows_open(client, cmd, arguments.count, arguments.values, &err);
 	if (s->rows == NULL)
 		pg_raise_or_null(cmd, &err);
-	else
-		pg_call_succeeded();
+	/* An interrupt may have come while an optional step failed quietly. */
+	pg_host_rethrow();
 	return s;
 }
 

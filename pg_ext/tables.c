@@ -11,6 +11,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -165,10 +166,18 @@ static char **template_texts(ArrayType *array, int *count)
 	return texts;
 }
 
-/* relation and everything that inherits from it, locked as CREATE TRIGGER would. */
+/*
+ * relation and everything that inherits from it, locked as CREATE TRIGGER would. Only an owner gets
+ * that far: the lock stops writers.
+ */
 static List *open_family(Oid relation)
 {
-	Relation rel = table_open(relation, ShareRowExclusiveLock);
+	Relation rel;
+
+	if (!is_owner(relation))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)),
+					   get_rel_name(relation));
+	rel = table_open(relation, ShareRowExclusiveLock);
 
 	check_kind(rel);
 	table_close(rel, NoLock);

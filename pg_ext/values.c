@@ -61,13 +61,13 @@ static Datum text_datum(const char *data, size_t len, const char *twin)
 {
 	char *converted;
 
-	if (GetDatabaseEncoding() != PG_SQL_ASCII && !pg_verify_mbstr(PG_UTF8, data, (int) len, true))
-		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-						errmsg("the value in Redis is not UTF-8 text"),
-						twin != NULL ? errhint("Use %s_bytea to read it as bytes.", twin) : 0));
 	if (memchr(data, '\0', len) != NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 						errmsg("the value in Redis holds a NUL byte, which text cannot"),
+						twin != NULL ? errhint("Use %s_bytea to read it as bytes.", twin) : 0));
+	if (GetDatabaseEncoding() != PG_SQL_ASCII && !pg_verify_mbstr(PG_UTF8, data, (int) len, true))
+		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+						errmsg("the value in Redis is not UTF-8 text"),
 						twin != NULL ? errhint("Use %s_bytea to read it as bytes.", twin) : 0));
 	if (GetDatabaseEncoding() == PG_SQL_ASCII)
 		return PointerGetDatum(cstring_to_text_with_len(data, (int) len));
