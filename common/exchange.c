@@ -55,7 +55,11 @@ static bool fail_lost(const wire *w, sr_err *err)
 	if (w->c->fresh)
 		return sr_fail(err, SR_E_LOST, w->c->stream->peer_hint,
 					   "Redis at %s closed the connection before it answered", w->c->where);
-	return sr_fail(err, SR_E_LOST, NULL, "Redis at %s closed the connection", w->c->where);
+	return sr_fail(
+		err, SR_E_LOST,
+		"Redis was restarted, or closed it (timeout, CLIENT KILL, an output buffer limit): "
+		"its log tells.",
+		"Redis at %s closed the connection", w->c->where);
 }
 
 /* ---- out ---- */
@@ -194,7 +198,7 @@ static bool take_replies(wire *w, sr_err *err)
 
 static bool consume(wire *w, const char *data, size_t len, sr_err *err)
 {
-	if (w->c->fresh && w->c->stream->peer_hint != NULL && is_tls_alert(data, len))
+	if (w->c->fresh && !w->c->url.tls && is_tls_alert(data, len))
 		return sr_fail(err, SR_E_PROTOCOL, w->c->stream->peer_hint, "Redis at %s answers in TLS",
 					   w->c->where);
 	while (len > 0)
@@ -283,11 +287,11 @@ static bool loop(wire *w, sr_err *err)
 			return true;
 		if (!write_some(w, err))
 		{
-			sr_err ignored;
+			sr_err why;
 
 			/* a server that refuses says why before it closes */
-			if (w->c->fresh)
-				(void) read_some(w, &ignored);
+			if (w->c->fresh && !read_some(w, &why) && why.cls != SR_E_LOST)
+				*err = why;
 			return false;
 		}
 		if (w->pos == w->len && (w->more || w->data == w->large))

@@ -17,14 +17,19 @@
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HINT_NOT_TLS                                                                               \
 	"The port may not expect TLS: write redis:// instead of rediss://, or use the server's TLS "   \
 	"port."
+
+#define HINT_CERTIFICATE                                                                           \
+	"The server may want a client certificate: tls_cert= and tls_key= in the URL."
 
 struct sr_tls_cache
 {
@@ -144,8 +149,16 @@ static bool fail_file(const char *option, const char *file, sr_err *err)
 {
 	char text[160];
 
+	if (access(file, R_OK) != 0)
+	{
+		const char *why = strerror(errno);
+
+		ERR_clear_error();
+		return sr_fail(err, SR_E_OPTION, "The database's user must be able to read it.",
+					   "%s=%s cannot be read: %s", option, file, why);
+	}
 	return sr_fail(err, SR_E_OPTION,
-				   "It must be PEM and readable by the database's user; a private key must not be "
+				   "It must be a PEM file; a private key must belong to the certificate and not be "
 				   "encrypted.",
 				   "%s=%s cannot be used: %s", option, file, reason(text, sizeof(text)));
 }
@@ -169,7 +182,7 @@ static bool load_trust(SSL_CTX *ctx, const sr_url *url, sr_err *err)
 	{
 		if (SSL_CTX_set_default_verify_paths(ctx) == 1)
 			return true;
-		return fail_file("tls_ca", "(the system's)", err);
+		return fail_file("tls_ca", X509_get_default_cert_file(), err);
 	}
 	directory = stat(url->tls_ca, &st) == 0 && S_ISDIR(st.st_mode);
 	if (SSL_CTX_load_verify_locations(ctx, directory ? NULL : url->tls_ca,
@@ -237,10 +250,23 @@ static bool build_context(const sr_host *host, const sr_url *url, sr_tls_cache *
 
 /* ---- reading and writing ---- */
 
+/* The stream just ended; what the server said before it did would be another code. */
+static bool is_end(unsigned long code)
+{
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
+	return ERR_GET_LIB(code) == ERR_LIB_SSL &&
+		   ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+#else
+	(void) code;
+	return false;
+#endif
+}
+
 /* What SSL_get_error means for a stream; err is filled for SR_IO_ERROR. */
 static sr_io outcome(tls *t, int result, sr_err *err)
 {
-	char text[160];
+	char		  text[160];
+	unsigned long code;
 
 	switch (SSL_get_error(t->ssl, result))
 	{
@@ -250,7 +276,8 @@ static sr_io outcome(tls *t, int result, sr_err *err)
 		default: break;
 	}
 	t->broken = true;
-	if (ERR_peek_last_error() == 0 || t->eof)
+	code = ERR_peek_last_error();
+	if (code == 0 || is_end(code))
 	{
 		ERR_clear_error();
 		if (t->below.cls == SR_OK)
@@ -262,7 +289,7 @@ static sr_io outcome(tls *t, int result, sr_err *err)
 	reason(text, sizeof(text));
 	sr_fail(err, SR_E_TLS,
 			strstr(text, "certificate") != NULL || strstr(text, "handshake failure") != NULL
-				? "The server may want a client certificate: tls_cert= and tls_key= in the URL."
+				? HINT_CERTIFICATE
 				: NULL,
 			"TLS failed: %s", text);
 	return SR_IO_ERROR;
@@ -439,6 +466,7 @@ static tls *new_tls(sr_tls_cache *cache, sr_stream *plain)
 	t->stream.read = tls_read;
 	t->stream.write = tls_write;
 	t->stream.close = tls_close;
+	t->stream.peer_hint = HINT_CERTIFICATE;
 	return t;
 }
 
