@@ -31,35 +31,32 @@ class Door:
     """A shell whose conversation is shown: what is typed after its prompt, then what it answers."""
 
     def __init__(self, prompt, shell):
-        self.prompt, self.shell = prompt, shell
+        self.prompt, self.shell = prompt + " ", shell
+        self.more = ("   ...>" if prompt == "sqlite>" else prompt.replace("=#", "-#")) + " "
 
-    def __call__(self, sql, expect=None):
-        """expect: a pattern that must be in the answer."""
-        lines = sql.strip().split("\n")
-        print(paint("32", self.prompt) + ("\n" + " " * len(self.prompt)).join(lines))
-        answer = self.shell.run(sql.strip() + (";" if not sql.lstrip().startswith((".", "\\"))
-                                               else ""))
+    def __call__(self, typed, expect=None, hidden=None):
+        """expect: a pattern that must be in the answer. hidden: what is really typed."""
+        typed = typed.strip() + ("" if typed.lstrip()[0] in ".\\" else ";")
+        for number, line in enumerate(typed.split("\n")):
+            print(paint("32", self.more if number else self.prompt) + line)
+        answer = self.shell.run(hidden or typed)
         if answer:
-            print(answer)
-        print("", flush=True)
+            print(answer + ("\n" if "\n" in answer else ""), flush=True)
         if expect is not None and not re.search(expect, answer, re.S):
             sys.exit("demo: this is not what should have been answered (expected: %s)" % expect)
         return answer
 
-    def quiet(self, sql):
-        return self.shell.run(sql)
+    def quiet(self, typed):
+        return self.shell.run(typed)
 
 
 def open_sqlite(redis, directory):
     shell = Shell(["sqlite3", "-batch", os.path.join(directory, "demo.db")], ".print '%s'",
                   sqlite.environment())
-    door = Door("sqlite> ", shell)
+    door = Door("sqlite>", shell)
     door.quiet(".mode box\n.nullvalue NULL")
     say("the extension is one shared library; this connection is told where Redis is")
-    print(paint("32", door.prompt) + ".load build/sqlite/sqlredis")
-    said = door.quiet('.load "%s"' % sqlite.EXTENSION)
-    if said:
-        sys.exit(said)
+    door(".load build/sqlite/sqlredis", "^$", '.load "%s"' % sqlite.EXTENSION)
     door("SELECT redis_config('url', '%s') AS url" % redis.url)
     return door
 
@@ -67,7 +64,7 @@ def open_sqlite(redis, directory):
 def open_postgres(server):
     shell = Shell([server.client_bindir + "/psql", "-X", "-h", server.host, "-U", server.name, "-d",
                    "demo"], "\\echo '%s'", dict(server.environment(), LC_ALL="C.UTF-8"))
-    door = Door("demo=# ", shell)
+    door = Door("demo=#", shell)
     door.quiet("\\pset null NULL\n\\pset footer off")
     say("the server's configuration says where Redis is: sqlredis.url")
     door("CREATE EXTENSION sqlredis", "CREATE EXTENSION")
@@ -111,8 +108,7 @@ def invalidation(engine, door):
     say("5,000 provinces, states and islands of the world (Debian's iso-codes)")
     door(CREATE)
     if engine == "pg":
-        print(paint("32", door.prompt) + "\\set iso `cat %s`" % ISO_CODES)
-        door.quiet("\\set iso `cat %s`" % ISO_CODES)
+        door("\\set iso `cat %s`" % ISO_CODES)
     door(LOAD[engine])
     say("every row goes into Redis as JSON, for an hour; and one list for each country")
     door(CACHE[engine], r"\d{4}")
@@ -165,20 +161,29 @@ def together(lite, postgres):
 
 def outage(redis, lite, postgres):
     chapter("Redis is down")
+    say("a row is cached again, Redis saves its data to disk, and goes away")
+    postgres("""SELECT redis_set('subdivision:NL-BQ1', to_json(s)::text)
+    FROM subdivisions s WHERE code = 'NL-BQ1'""", "t")
+    redis("SAVE")
     redis.stop()
     say("redis-server has been stopped; a question gets an error, with a way out, at once")
     lite("SELECT redis_get('visitors')", "error")
     postgres("SELECT redis_get('visitors')", "ERROR.*HINT")
     say("a commit succeeds all the same: the data comes first, and the keys are kept")
     postgres("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'", "WARNING.*UPDATE 1")
-    lite("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'")
+    lite.quiet(".log stdout")
+    lite("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'", "2 keys")
+    lite.quiet(".log off")
     redis.start()
-    say("redis-server is back; what was kept is sent before the next answer")
+    say("redis-server is back with the data it had saved; what was kept is sent to it first")
     for door in (lite, postgres):
         wait_for("the way back to Redis",
-                 lambda door=door: "PONG" in door.quiet("SELECT redis_ping();"))
+                 lambda door=door: "PONG" in door.quiet("SELECT redis_ping();") and " 0" in
+                 door.quiet("SELECT value FROM redis_stats() WHERE name = 'invalidations_waiting';"))
         door("SELECT name, value FROM redis_stats() WHERE name LIKE 'invalidations%'",
-             r"invalidations_sent\D+[1-9]")
+             r"invalidations_sent\D+[1-9].*waiting\D+0")
+    say("and so the copy of the old row, which Redis had brought back, is gone")
+    postgres("SELECT redis_get('subdivision:NL-BQ1') AS cached", "NULL")
 
 
 def main():

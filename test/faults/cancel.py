@@ -21,7 +21,7 @@ def waiting(engine):
 
 
 def session(url, **config):
-    engine = PgEngine(server, "both")
+    engine = PgEngine(server, "faults")
     for name, value in dict({"command_timeout": 60000, "connect_timeout": 60000},
                             **config).items():
         engine.config(name, value)

@@ -144,14 +144,14 @@ class Both:
     def __init__(self, settings=None):
         self.server = postgres.Postgres(settings=dict(
             {"shared_preload_libraries": "'sqlredis'"}, **(settings or {})))
-        self.server.database("both")
+        self.server.database("faults")
         self.opened = []
 
     def __call__(self, url=None, **config):
         """A new session of each engine, set up; those of the last call are closed."""
         while self.opened:
             self.opened.pop().close()
-        for make in (lambda: PgEngine(self.server, "both"), SqliteEngine):
+        for make in (lambda: PgEngine(self.server, "faults"), SqliteEngine):
             engine = make()
             self.opened.append(engine)
             for name, value in config.items():

@@ -82,6 +82,7 @@ class Redis:
 
     def _arguments(self):
         words = ["--port", self.port, "--bind", "127.0.0.1", "--unixsocket", self.socket,
+                 "--unixsocketperm", "777",
                  "--dir", self.directory, "--save", "", "--appendonly", "no", "--daemonize", "no",
                  "--logfile", self.log]
         if self.password:
