@@ -90,20 +90,22 @@ static void flush_at_commit(void)
 {
 	sr_client	   *client = pg_client_if_any();
 	sr_flush_result flushed;
+	size_t			failed;
 
 	pg_host_set_uninterruptible(true);
 	sr_flush(client, queue, true, &flushed);
 	pg_host_set_uninterruptible(false);
 	if (flushed.kept + flushed.lost == 0)
 		return;
-	ereport(
-		WARNING,
-		(errcode(ERRCODE_WARNING),
-		 errmsg("%zu keys were not invalidated: %s", flushed.kept + flushed.lost, flushed.err.msg),
-		 flushed.lost == 0 ? errdetail("They are kept and sent when Redis is back.")
-						   : errdetail("%zu are kept and sent when Redis is back, %zu are lost.",
-									   flushed.kept, flushed.lost),
-		 flushed.err.hint[0] != '\0' ? errhint("%s", flushed.err.hint) : 0));
+	failed = flushed.kept + flushed.lost;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
+						   failed, failed, flushed.err.msg),
+			 flushed.lost == 0 ? errdetail("What is not sent is kept, and sent when Redis is back.")
+							   : errdetail("%zu kept, to be sent when Redis is back; %zu lost.",
+										   flushed.kept, flushed.lost),
+			 flushed.err.hint[0] != '\0' ? errhint("%s", flushed.err.hint) : 0));
 }
 
 static void refuse_prepare(void)
@@ -111,8 +113,7 @@ static void refuse_prepare(void)
 	if (sr_inval_count(queue) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot PREPARE a transaction that has queued %zu keys to invalidate",
-						sr_inval_count(queue)),
+				 errmsg("cannot PREPARE a transaction that has queued keys to invalidate"),
 				 errdetail("Another session may commit it, and would not know the keys."),
 				 errhint("Use COMMIT, or change tables without redis_invalidate triggers.")));
 }
