@@ -92,7 +92,7 @@ static bool gather(wire *w, sr_err *err)
 	while (w->more && w->large == NULL && out->len < OUT_SIZE)
 	{
 		sr_argv cmd;
-		char   *text;
+		char   *text = NULL;
 		size_t	len = 0;
 
 		if (w->x->next(w->x->ctx, &cmd) == 0)

@@ -284,7 +284,6 @@ void sr_flush(sr_client *c, sr_inval *q, bool commit, sr_flush_result *out)
 bool sr_flush_backlog(sr_client *c, sr_err *err)
 {
 	sr_flush_result out;
-	char			text[sizeof(out.err.msg) + 64];
 
 	if (sr_now(&c->host) < c->backlog_not_before)
 		return true;
@@ -293,6 +292,8 @@ bool sr_flush_backlog(sr_client *c, sr_err *err)
 	count(c, &out);
 	if (out.lost > 0) /* nobody else hears of it */
 	{
+		char text[sizeof(out.err.msg) + 64];
+
 		snprintf(text, sizeof(text), "%zu keys could not be invalidated: %s", out.lost,
 				 out.err.msg);
 		c->host.log(c->host.ctx, SR_LOG_WARNING, text);

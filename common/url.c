@@ -43,13 +43,10 @@ static bool bad(sr_err *err, const char *hint, const char *what)
 
 static int hex(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	static const char digits[] = "0123456789ABCDEF0123456789abcdef";
+	const char		 *found = c == '\0' ? NULL : strchr(digits, c);
+
+	return found == NULL ? -1 : (int) ((found - digits) % 16);
 }
 
 /* A malloc'ed copy with %XX resolved; a NUL is refused, everything behind this is a C string. */
@@ -323,23 +320,15 @@ static bool parse_options(const char *p, const char *end, sr_url *out, long long
 
 static bool parse_scheme(span name, scheme *out, sr_err *err)
 {
-	static const struct
-	{
-		const char *name;
-		scheme		scheme;
-	} known[] = {{"redis", SCHEME_REDIS},
-				 {"rediss", SCHEME_REDISS},
-				 {"redis+unix", SCHEME_UNIX},
-				 {"unix", SCHEME_UNIX}};
+	static const char *const known[] = {"redis", "rediss", "redis+unix", "unix"};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (name.len == strlen(known[i].name) && strncasecmp(name.s, known[i].name, name.len) == 0)
+	for (int i = 0; i < 4; i++)
+		if (name.len == strlen(known[i]) && strncasecmp(name.s, known[i], name.len) == 0)
 		{
-			*out = known[i].scheme;
+			*out = i < SCHEME_UNIX ? (scheme) i : SCHEME_UNIX;
 			return true;
 		}
-	if ((name.len == 5 && strncasecmp(name.s, "https", 5) == 0) ||
-		(name.len == 4 && strncasecmp(name.s, "http", 4) == 0))
+	if (name.len >= 4 && name.len <= 5 && strncasecmp(name.s, "https", name.len) == 0)
 		return bad(err,
 				   "Use the Redis URL of the same database, rediss://default:password@host:6379; "
 				   "Upstash's console shows it beside the REST URL.",
