@@ -71,23 +71,37 @@ static sr_client *client_or_error(sr_err *err)
 	return client;
 }
 
+/* The way that every call and every row takes. */
+static bool is_ready(void)
+{
+	return client != NULL && !pg_config_changed();
+}
+
 sr_client *pg_client(void)
 {
 	sr_err err = {0};
 
+	if (is_ready())
+		return client;
 	client_or_error(&err);
 	if (err.cls != SR_OK)
 		pg_raise(&err);
 	return client;
 }
 
-sr_client *pg_client_for_queue(void)
+static void prepare_quietly(void)
 {
 	sr_err err = {0};
 
 	client_or_error(&err);
 	if (err.cls != SR_OK)
 		ereport(DEBUG1, (errmsg("sqlredis: %s", err.msg)));
+}
+
+sr_client *pg_client_for_queue(void)
+{
+	if (!is_ready())
+		prepare_quietly();
 	return client;
 }
 

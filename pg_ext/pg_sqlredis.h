@@ -128,6 +128,9 @@ pg_templates *pg_templates_get(struct RelationData *rel, const struct Trigger *t
 							   void **hint);
 /* Queue the keys of the row in slot. The row has the relation's descriptor. */
 void pg_templates_queue(pg_templates *templates, struct TupleTableSlot *slot);
+/* The same for both versions of an updated row. */
+void pg_templates_queue_update(pg_templates *templates, struct TupleTableSlot *before,
+							   struct TupleTableSlot *after);
 /* Output settings that make a column's text the same in every session, while rows are expanded. */
 int	 pg_templates_begin(const pg_templates *templates);
 void pg_templates_end(int nest_level);

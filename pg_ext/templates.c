@@ -22,6 +22,7 @@ typedef struct column
 {
 	AttrNumber attnum;
 	Oid		   type;
+	bool	   byval;
 	FmgrInfo   output;
 } column;
 
@@ -151,13 +152,15 @@ static void compile_one(pg_templates *t, compiled *c, Relation rel, const char *
 	c->texts = palloc0((size_t) (n + 1) * sizeof *c->texts);
 	for (int i = 0; i < n; i++)
 	{
-		AttrNumber attnum = column_number(rel, sr_template_column(c->template, i));
-		Oid		   type = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;
-		Oid		   output;
-		bool	   is_varlena;
+		AttrNumber		  attnum = column_number(rel, sr_template_column(c->template, i));
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+		Oid				  type = att->atttypid;
+		Oid				  output;
+		bool			  is_varlena;
 
 		c->columns[i].attnum = attnum;
 		c->columns[i].type = getBaseType(type);
+		c->columns[i].byval = att->attbyval;
 		getTypeOutputInfo(type, &output, &is_varlena);
 		fmgr_info_cxt(output, &c->columns[i].output, t->context);
 		t->session_dependent |= !is_session_independent(type);
@@ -293,21 +296,50 @@ static bool row_texts(compiled *c, TupleTableSlot *slot, char (*scratch)[INTEGER
 	return true;
 }
 
+static void queue_one(compiled *c, TupleTableSlot *slot)
+{
+	char  scratch[8][INTEGER_TEXT];
+	int	  n = sr_template_columns(c->template);
+	void *space = n <= (int) lengthof(scratch) ? scratch : palloc((size_t) n * sizeof *scratch);
+
+	if (!row_texts(c, slot, space))
+		return;
+	key_buffer.len = 0;
+	if (sr_template_expand(c->template, c->texts, &key_buffer) != SR_EXPANDED)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	pg_queue_key(key_buffer.data, key_buffer.len);
+}
+
+/* Certainly the same key: the common UPDATE leaves an integer id alone. */
+static bool is_unchanged(const compiled *c, TupleTableSlot *before, TupleTableSlot *after)
+{
+	int n = sr_template_columns(c->template);
+
+	for (int i = 0; i < n; i++)
+	{
+		AttrNumber attnum = c->columns[i].attnum;
+		bool	   null_before, null_after;
+		Datum	   old = slot_getattr(before, attnum, &null_before);
+		Datum new = slot_getattr(after, attnum, &null_after);
+
+		if (!c->columns[i].byval || null_before || null_after || old != new)
+			return false;
+	}
+	return true;
+}
+
 void pg_templates_queue(pg_templates *t, TupleTableSlot *slot)
 {
-	char scratch[8][INTEGER_TEXT];
+	for (int i = 0; i < t->count; i++)
+		queue_one(&t->compiled[i], slot);
+}
 
+void pg_templates_queue_update(pg_templates *t, TupleTableSlot *before, TupleTableSlot *after)
+{
 	for (int i = 0; i < t->count; i++)
 	{
-		compiled *c = &t->compiled[i];
-		int		  n = sr_template_columns(c->template);
-		void *space = n <= (int) lengthof(scratch) ? scratch : palloc((size_t) n * sizeof *scratch);
-
-		if (!row_texts(c, slot, space))
-			continue;
-		key_buffer.len = 0;
-		if (sr_template_expand(c->template, c->texts, &key_buffer) != SR_EXPANDED)
-			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-		pg_queue_key(key_buffer.data, key_buffer.len);
+		queue_one(&t->compiled[i], before);
+		if (!is_unchanged(&t->compiled[i], before, after))
+			queue_one(&t->compiled[i], after);
 	}
 }

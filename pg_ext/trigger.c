@@ -34,9 +34,10 @@ static void queue_row(const TriggerData *td, pg_templates *t)
 	if (!TRIGGER_FIRED_AFTER(td->tg_event))
 		refuse(td, "a BEFORE trigger does not know what becomes of the row");
 	/* The slot of an UPDATE's or DELETE's old row, an INSERT's new one. */
-	pg_templates_queue(t, td->tg_trigslot);
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
-		pg_templates_queue(t, td->tg_newslot);
+		pg_templates_queue_update(t, td->tg_trigslot, td->tg_newslot);
+	else
+		pg_templates_queue(t, td->tg_trigslot);
 }
 
 static void queue_store(const TriggerData *td, pg_templates *t, Tuplestorestate *store)

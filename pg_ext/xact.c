@@ -24,12 +24,10 @@ const sr_inval *pg_queue(void)
  * COMMIT does not dial: the connection is there before, or the keys wait for the next chance. A
  * Redis that is away is no reason to fail the statement.
  */
-static void dial_once(sr_client *client)
+static void dial(sr_client *client)
 {
 	sr_err err = {0};
 
-	if (dialled)
-		return;
 	dialled = true;
 	if (!sr_client_connect(client, 0, &err))
 	{
@@ -70,7 +68,8 @@ bool pg_queue_key(const char *key, size_t len)
 		queue = sr_inval_new();
 	if (queue != NULL)
 	{
-		dial_once(client);
+		if (!dialled)
+			dial(client);
 		key = whole_key(client, key, &len);
 		if (key != NULL)
 			pushed = sr_inval_push(queue, key, len, GetCurrentTransactionNestLevel());
