@@ -65,7 +65,7 @@ test-programs: $(CORE_TESTS:%=build/test/core/%) $(CORE_TESTS:%=build/test/plain
 # ---- lint -----------------------------------------------------------------------------------------------
 
 C_FILES   := $(sort $(wildcard common/*.[ch] sqlite_ext/*.[ch] pg_ext/*.[ch] sql/*.[ch] test/*/*.[ch]))
-LINT_HOST := $(sort $(wildcard common/*.c sqlite_ext/*.c sql/*.c test/core/*.c test/sqlite/*.c test/bench/*.c))
+LINT_HOST := $(sort $(wildcard common/*.c sqlite_ext/*.c sql/*.c))
 LINT_PG   := $(sort $(wildcard pg_ext/*.c))
 PG_INCLUDE = $(shell $(PG_CONFIG) --includedir-server)
 
@@ -77,7 +77,7 @@ lint-cppcheck:
 		--enable=warning,performance,portability \
 		-Icommon $(LINT_HOST)
 lint-tidy:
-	clang-tidy --quiet $(LINT_HOST) -- $(C_STD) -Icommon -Itest/core $(LIB_CFLAGS)
+	clang-tidy --quiet $(LINT_HOST) -- $(C_STD) -Icommon $(LIB_CFLAGS)
 ifdef HAVE_PG
 	clang-tidy --quiet $(LINT_PG) -- -std=gnu11 -D_GNU_SOURCE -Icommon -isystem $(PG_INCLUDE) $(LIB_CFLAGS)
 endif
