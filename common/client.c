@@ -173,11 +173,6 @@ const char *sr_client_url_text(const sr_client *c)
 	return c->settings.url;
 }
 
-const sr_settings *sr_client_settings(const sr_client *c)
-{
-	return &c->settings;
-}
-
 const char *sr_client_prefix(const sr_client *c, size_t *len)
 {
 	const char *prefix = c->settings.key_prefix != NULL ? c->settings.key_prefix : "";

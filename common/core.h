@@ -286,8 +286,6 @@ double		   sr_latency_edge(int bucket);			   /* its upper edge in microseconds *
 uint64_t	   sr_client_random(sr_client *c);		   /* for jitter, not for secrets */
 void		   sr_client_count_read(sr_client *c, bool hit);
 void		   sr_client_count_queued(sr_client *c); /* one more key to invalidate */
-/* What it was configured with: pointers live until the next sr_client_configure. */
-const sr_settings *sr_client_settings(const sr_client *c);
 
 #define SR_SAFE_TO_RESEND 0x01 /* a read, or a command whose repeat changes nothing */
 #define SR_NO_DIAL		  0x02 /* only over the connection there is (in COMMIT) */
