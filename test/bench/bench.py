@@ -255,7 +255,9 @@ def plot(where):
                "#2e7d4f" if r["ratio"] <= r["goal"] else "#b5402f" for r in shown]
     axes.barh(range(len(shown)), [r["ratio"] for r in shown], color=colours, height=0.6)
     for y, r in enumerate(shown):
-        axes.text(r["ratio"] * 1.02, y, "%.2f" % r["ratio"], va="center", fontsize=8)
+        near = r["goal"] is not None and 0.8 < r["ratio"] / r["goal"] < 1
+        beyond = r["goal"] if near else r["ratio"]
+        axes.text(beyond * 1.02, y, "%.2f" % r["ratio"], va="center", fontsize=8)
         if r["goal"] is not None:
             axes.plot([r["goal"]] * 2, [y - 0.4, y + 0.4], color="black", linewidth=1.5)
     axes.set_yticks(range(len(shown)))
