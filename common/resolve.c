@@ -17,11 +17,16 @@
 
 #define HINT_NAME "Check the host name in the URL and that this machine can look it up."
 
+/* What c-ares opens at once: a socket or two for each name server. */
+#define MAX_SOCKETS 16
+
 typedef struct lookup
 {
 	bool		  done;
 	int			  status;
 	sr_addresses *out;
+	struct pollfd fds[MAX_SOCKETS]; /* c-ares's, to be watched */
+	unsigned	  watched;
 } lookup;
 
 static void add(sr_addresses *out, int family, const struct sockaddr *sockaddr, socklen_t len)
@@ -77,26 +82,23 @@ static void on_result(void *arg, int status, int timeouts, struct ares_addrinfo 
 	ares_freeaddrinfo(found);
 }
 
-/* Fill fds with the channel's sockets; how many. */
-static unsigned poll_set(ares_channel channel, struct pollfd *fds)
+/* c-ares tells which of its sockets it wants watched; neither event: it is about to be closed. */
+static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
 {
-	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int			  bits = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
-	unsigned	  n = 0;
+	lookup	*l = arg;
+	short	 events = (short) ((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+	unsigned i = 0;
 
-	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+	while (i < l->watched && l->fds[i].fd != fd)
+		i++;
+	if (events != 0 && i < MAX_SOCKETS)
 	{
-		short events = 0;
-
-		if (ARES_GETSOCK_READABLE(bits, i))
-			events |= POLLIN;
-		/* ARES_GETSOCK_WRITABLE without its shift into the sign bit */
-		if ((unsigned) bits >> (i + ARES_GETSOCK_MAXNUM) & 1U)
-			events |= POLLOUT;
-		if (events != 0)
-			fds[n++] = (struct pollfd){.fd = sockets[i], .events = events};
+		l->fds[i] = (struct pollfd){.fd = fd, .events = events};
+		if (i == l->watched)
+			l->watched++;
 	}
-	return n;
+	else if (events == 0 && i < l->watched)
+		l->fds[i] = l->fds[--l->watched];
 }
 
 /* c-ares's own timer (it asks the next server), but never past the deadline. */
@@ -115,14 +117,15 @@ static bool run(const sr_host *host, ares_channel channel, const lookup *l, cons
 {
 	while (!l->done)
 	{
-		struct pollfd fds[ARES_GETSOCK_MAXNUM];
-		unsigned	  n = poll_set(channel, fds);
+		struct pollfd fds[MAX_SOCKETS]; /* a copy: what is processed changes the list */
+		unsigned	  n = l->watched;
 		int64_t		  now = sr_now(host);
 		int64_t		  timer;
 
 		if (now >= deadline)
 			return sr_fail(err, SR_E_CONNECT, "No name server answered in time: " HINT_NAME,
 						   "the host name \"%s\" could not be looked up in time", name);
+		memcpy(fds, l->fds, sizeof(fds));
 		timer = next_timer(channel, now, deadline);
 		if (host->wait(host->ctx, fds, n, timer < deadline ? timer : deadline) ==
 			SR_WAIT_INTERRUPTED)
@@ -162,14 +165,17 @@ static bool lookup_name(const sr_host *host, const char *name, int family, int64
 {
 	lookup					   l = {.out = out};
 	struct ares_addrinfo_hints hints = {.ai_socktype = SOCK_STREAM};
-	struct ares_options		   options = {.tries = 3};
-	ares_channel			   channel;
-	int64_t					   share = (deadline - sr_now(host)) / 4;
-	bool					   ok;
+	struct ares_options		   options = {
+			   .tries = 3, .sock_state_cb = on_socket, .sock_state_cb_data = &l};
+	ares_channel channel;
+	int64_t		 share = (deadline - sr_now(host)) / 4;
+	bool		 ok;
 
 	/* several tries fit into the deadline: one lost datagram must not cost all of it */
 	options.timeout = share < 100 ? 100 : share > 2000 ? 2000 : (int) share;
-	if (ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS)
+	if (ares_init_options(&channel, &options,
+						  ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
+		ARES_SUCCESS)
 		return sr_fail(err, SR_E_CONNECT, "See /etc/resolv.conf.",
 					   "the host name \"%s\" could not be looked up: no resolver", name);
 	hints.ai_family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
