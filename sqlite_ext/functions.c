@@ -3,7 +3,8 @@
  * all that are not the adapter's own.
  *
  * All but redis_invalidate are SQLITE_DIRECTONLY: a view or trigger of a database file that somebody
- * else wrote must not reach Redis. None is SQLITE_INNOCUOUS or deterministic.
+ * else wrote must not reach Redis (guard.c sees to CHECK constraints). None is SQLITE_INNOCUOUS or
+ * deterministic.
  */
 #include "sqlredis.h"
 
@@ -93,11 +94,14 @@ static void plain(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 static void call(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	const sq_function *f = sqlite3_user_data(ctx);
+	sr_err			   err = {0};
 	int				   required;
 
 	sr_command_arity(f->cmd, &required);
 	if (argc < required)
 		too_few(ctx, f->cmd, required);
+	else if (f->direct_only && !sq_call_is_direct(f->st->db, f->cmd, &err))
+		sq_result_error(ctx, &err);
 	else
 		f->scalar(ctx, argc, argv);
 }
@@ -128,14 +132,14 @@ static scalar_fn implementation(const sr_command *cmd)
 
 static int register_one(sq_db *st, const sr_command *cmd, scalar_fn scalar, int arity)
 {
-	bool		 by_triggers = strcmp(cmd->name, "redis_invalidate") == 0;
 	sq_function *f = sq_function_new(st, cmd);
 	int			 flags = SQLITE_UTF8;
 
 	if (f == NULL)
 		return SQLITE_NOMEM;
 	f->scalar = scalar;
-	if (!by_triggers)
+	f->direct_only = scalar != sq_invalidate;
+	if (f->direct_only)
 		flags |= SQLITE_DIRECTONLY;
 	if (cmd->shape == SR_SHAPE_JSON && sqlite3_libversion_number() >= 3045000)
 		flags |= RESULT_SUBTYPE;

@@ -345,8 +345,6 @@ static bool trackable(const char *type, const char *name, const char *sql, sr_er
 	if (sqlite3_strnicmp(sql, "CREATE VIRTUAL", 14) == 0)
 		return sr_fail(err, SR_E_OPTION, "Call redis_invalidate where you write to it.",
 					   "\"%.100s\" is a virtual table: SQLite has no triggers on those", name);
-	if (sqlite3_strnicmp(name, "sqlite_", 7) == 0)
-		return sr_fail(err, SR_E_OPTION, "", "\"%.100s\" is a table of SQLite's own", name);
 	return true;
 }
 
@@ -420,7 +418,9 @@ bool sq_relation_find(sqlite3 *db, const char *text, sq_relation *out, sr_err *e
 	memset(out, 0, sizeof *out);
 	if (!split_name(text, &schema, &name, err))
 		return false;
-	if (schema == NULL)
+	if (sqlite3_strnicmp(name, "sqlite_", 7) == 0)
+		sr_fail(err, SR_E_OPTION, "", "\"%.100s\" is a table of SQLite's own", name);
+	else if (schema == NULL)
 		found = find_anywhere(db, name, out, err);
 	else if (known_schema(db, schema, err))
 		found = find_in(db, schema, name, out, err);

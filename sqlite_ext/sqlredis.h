@@ -76,6 +76,7 @@ typedef struct sq_function
 	sq_db			 *st;
 	const sr_command *cmd;
 	void (*scalar)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+	bool direct_only;
 } sq_function;
 
 sq_function *sq_function_new(sq_db *st, const sr_command *cmd); /* NULL without memory */
@@ -108,6 +109,9 @@ int sq_register_functions(sq_db *st);
 int sq_register_tables(sq_db *st);
 /* A read failed: does it give NULL (or no rows) instead? Logs once an outage. */
 bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err);
+
+/* Is it SQL of the application that calls, and not the schema of a file? err says why not. (guard.c) */
+bool sq_call_is_direct(sqlite3 *db, const sr_command *cmd, sr_err *err);
 
 /* A source of rows; next is 1 row, 0 end, -1 err. */
 typedef struct sq_rows sq_rows;

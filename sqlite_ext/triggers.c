@@ -53,17 +53,19 @@ static bool compile_templates(const sq_relation *r, int n, sqlite3_value **argv,
 /* JSON that may stand in a comment: a slash is escaped, so that no comment ends in it. */
 static void add_json_string(sqlite3_str *json, const char *text)
 {
+	static const char plain[] = "\"\\/\b\f\n\r\t", escaped[] = "\"\\/bfnrt";
+
 	sqlite3_str_appendchar(json, 1, '"');
 	for (; *text != '\0'; text++)
 	{
-		if ((unsigned char) *text < 0x20)
+		const char *special = strchr(plain, *text);
+
+		if (special != NULL)
+			sqlite3_str_appendf(json, "\\%c", escaped[special - plain]);
+		else if ((unsigned char) *text < 0x20)
 			sqlite3_str_appendf(json, "\\u%04x", *text);
 		else
-		{
-			if (*text == '"' || *text == '\\' || *text == '/')
-				sqlite3_str_appendchar(json, 1, '\\');
 			sqlite3_str_appendchar(json, 1, *text);
-		}
 	}
 	sqlite3_str_appendchar(json, 1, '"');
 }

@@ -29,7 +29,11 @@ static sq_db *state(sqlite3_vtab *vtab)
 /* ---- taking part ---- */
 
 #define CREATE_TABLE "CREATE VIRTUAL TABLE IF NOT EXISTS temp." SQ_TXN_TABLE " USING " SQ_TXN_TABLE
-#define DROP_TABLE	 "DROP TABLE IF EXISTS temp." SQ_TXN_TABLE
+#define DROP_TABLE	 "DROP TABLE temp." SQ_TXN_TABLE
+#define CREATE_SPARE "CREATE TABLE IF NOT EXISTS temp." SQ_TXN_TABLE "_spare(x)"
+#define CREATE_INDEX                                                                               \
+	"CREATE INDEX IF NOT EXISTS temp." SQ_TXN_TABLE "_index ON " SQ_TXN_TABLE "_spare(x)"
+#define BEGIN_WRITE "DELETE FROM temp." SQ_TXN_TABLE " WHERE 0"
 
 static bool is_writing(sqlite3 *db)
 {
@@ -46,40 +50,81 @@ bool sq_txn_running(const sq_db *st)
 }
 
 /*
- * The plain way: a statement that changes nothing begins a write on the table, and in temp only. It
- * leaves total_changes() and last_insert_rowid() alone and sets changes() to 0, which a statement that
- * writes sets again when it ends. A rollback may have removed the table.
+ * CREATE VIRTUAL TABLE expires every statement, and a running one that is expired and opens another
+ * table ends with "abort due to ROLLBACK". CREATE INDEX expires them too, but lets running ones go
+ * on, and has the last word: so an index is created as well, on a table that nothing else uses.
  */
-static bool enlist_by_delete(sq_db *st, sr_err *err)
+static bool create_tables(sq_db *st, sr_err *err)
 {
-	const char *deletion = "DELETE FROM temp." SQ_TXN_TABLE " WHERE 0";
-
-	if (st->instances > 0 && sq_exec(st->db, NULL, "%s", deletion))
-		return true;
-	return sq_exec(st->db, err, CREATE_TABLE) && sq_exec(st->db, err, "%s", deletion);
+	return sq_exec(st->db, err, CREATE_TABLE) && sq_exec(st->db, err, CREATE_SPARE) &&
+		   sq_exec(st->db, err, CREATE_INDEX);
 }
 
 /*
- * Between statements the application may still ask for changes(). Creating the table takes it into
- * the transaction too and touches no counter, but does not say how many savepoints there are, and
- * SQLite announces the end of no level whose begin it did not announce: a savepoint of our own makes
- * it catch up. Costs a reparse of prepared statements.
+ * SQLite announces the end of no savepoint whose begin it did not announce, and of those that were
+ * there when the table was created it announced none: one more makes it catch up.
+ */
+static bool learn_depth(sq_db *st)
+{
+	return sq_exec(st->db, NULL, "SAVEPOINT sqlredis_depth") &&
+		   sq_exec(st->db, NULL, "RELEASE sqlredis_depth");
+}
+
+/* Does the statement's program open no table of a file? Then being expired does not end it. */
+static bool opens_nothing(sqlite3 *db, sqlite3_stmt *running)
+{
+	const char	 *sql = sqlite3_sql(running);
+	sqlite3_stmt *program = sql != NULL ? sq_prepare(db, NULL, "EXPLAIN %s", sql) : NULL;
+	bool		  nothing = program != NULL;
+
+	while (nothing && sqlite3_step(program) == SQLITE_ROW)
+	{
+		const char *opcode = (const char *) sqlite3_column_text(program, 1);
+
+		nothing = opcode != NULL && strcmp(opcode, "OpenRead") != 0 &&
+				  strcmp(opcode, "OpenWrite") != 0 && strcmp(opcode, "ReopenIdx") != 0;
+	}
+	sqlite3_finalize(program);
+	return nothing;
+}
+
+/*
+ * Creating the table anew takes it into the transaction without touching a counter. The index is
+ * there by now and cannot be dropped while a statement runs, so this is only for a caller that being
+ * expired does no harm to, like `SELECT redis_invalidate('key')`.
  */
 static bool enlist_by_create(sq_db *st)
 {
+	for (sqlite3_stmt *stmt = sqlite3_next_stmt(st->db, NULL); stmt != NULL;
+		 stmt = sqlite3_next_stmt(st->db, stmt))
+		if (sqlite3_stmt_busy(stmt) && !opens_nothing(st->db, stmt))
+			return false;
 	return sq_exec(st->db, NULL, DROP_TABLE) && sq_exec(st->db, NULL, CREATE_TABLE) &&
-		   sq_exec(st->db, NULL, "SAVEPOINT sqlredis_enlist") &&
-		   sq_exec(st->db, NULL, "RELEASE sqlredis_enlist");
+		   learn_depth(st);
 }
 
+/*
+ * There are two ways in. Writing to the table, without changing it, is the cheap one; it locks
+ * nothing but temp and leaves total_changes() and last_insert_rowid() alone, but sets changes() to 0.
+ * A statement that writes sets that again when it ends. Between statements the application may still
+ * ask for changes(), and creating the table leaves it alone.
+ */
 bool sq_txn_enlist(sq_db *st, sr_err *err)
 {
-	bool done;
+	bool was_begun = st->begun, done = false, writing;
 
 	if (st->enlisted)
 		return true;
-	done = sqlite3_changes(st->db) != 0 && !is_writing(st->db) && enlist_by_create(st);
-	if (!done && !enlist_by_delete(st, err))
+	if (st->instances == 0 && !create_tables(st, err))
+		return false;
+	writing = is_writing(st->db);
+	if (st->begun && !was_begun && !writing)
+		done = learn_depth(st);
+	else if (!writing && sqlite3_changes(st->db) != 0)
+		done = enlist_by_create(st);
+	/* The table may be gone although somebody still holds its object. */
+	if (!done && !sq_exec(st->db, NULL, BEGIN_WRITE) &&
+		!(create_tables(st, err) && sq_exec(st->db, err, BEGIN_WRITE)))
 		return false;
 	if (!st->begun)
 		return sr_fail(err, SR_E_OPTION, "Is temp." SQ_TXN_TABLE " another table?",

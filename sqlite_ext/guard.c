@@ -1,0 +1,89 @@
+/*
+ * guard.c - keeps CHECK constraints of a database file from calling functions.
+ *
+ * SQLITE_DIRECTONLY promises that, but SQLite (3.40, and what was seen of later sources) marks only
+ * deterministic functions inside a CHECK as coming from the schema, and ours are not: `CREATE TABLE
+ * t(a CHECK (redis_set('k', a)))` runs at every INSERT, and at a PRAGMA integrity_check of a file that
+ * somebody sent. Views, triggers, defaults, indexes and generated columns are refused by SQLite.
+ *
+ * A function does not learn who calls it. So: a call is direct when only reading statements run and
+ * one of them names the function; otherwise no table's definition may name it.
+ */
+#include "sqlredis.h"
+
+#include <string.h>
+
+static bool mentions(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; *text != '\0'; text++)
+		if (sqlite3_strnicmp(text, word, (int) len) == 0)
+			return true;
+	return false;
+}
+
+/* A statement that only reads checks no constraint, unless it is a PRAGMA ..._check. */
+static bool surely_direct(sqlite3 *db, const char *name)
+{
+	bool named = false;
+
+	for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL;
+		 stmt = sqlite3_next_stmt(db, stmt))
+	{
+		const char *sql;
+
+		if (!sqlite3_stmt_busy(stmt))
+			continue;
+		sql = sqlite3_sql(stmt);
+		if (!sqlite3_stmt_readonly(stmt) || sql == NULL || mentions(sql, "_check"))
+			return false;
+		named = named || mentions(sql, name);
+	}
+	return named;
+}
+
+/* false: a table of the schema names the function, or it cannot be found out */
+static bool schema_is_silent(sqlite3 *db, const char *schema, const char *name, sr_err *err)
+{
+	sqlite3_stmt *stmt =
+		sq_prepare(db, err,
+				   "SELECT name FROM \"%w\".sqlite_master WHERE type = 'table' AND "
+				   "instr(lower(sql), %Q) > 0",
+				   schema, name);
+	bool silent;
+
+	if (stmt == NULL)
+		return false;
+	silent = sqlite3_step(stmt) != SQLITE_ROW;
+	if (!silent)
+		sr_fail(err, SR_E_PERMISSION,
+				"A CHECK constraint must not call functions that reach Redis.",
+				"%s is named in the definition of table \"%.100s\" of database \"%.100s\"", name,
+				(const char *) sqlite3_column_text(stmt, 0), schema);
+	if (sqlite3_finalize(stmt) != SQLITE_OK && silent)
+		return sq_fail_sqlite(err, db, "SQLite");
+	return silent;
+}
+
+bool sq_call_is_direct(sqlite3 *db, const sr_command *cmd, sr_err *err)
+{
+	sqlite3_stmt *stmt;
+	bool		  silent = true;
+
+	if (cmd->group == SR_GROUP_PUBLIC || surely_direct(db, cmd->name))
+		return true;
+	stmt = sq_prepare(db, err, "PRAGMA database_list");
+	if (stmt == NULL)
+		return false;
+	while (silent && sqlite3_step(stmt) == SQLITE_ROW)
+	{
+		const char *schema = (const char *) sqlite3_column_text(stmt, 1);
+
+		/* What is in temp, the application wrote itself. */
+		if (schema != NULL && strcmp(schema, "temp") != 0)
+			silent = schema_is_silent(db, schema, cmd->name, err);
+	}
+	sqlite3_finalize(stmt);
+	return silent;
+}
