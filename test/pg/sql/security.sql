@@ -48,7 +48,9 @@ SELECT redis_invalidate_on('theirs', 'theirs:{id}');
 SET sqlredis.url = 'redis://elsewhere';
 SET sqlredis.key_prefix = 'x';
 SET sqlredis.command_timeout = 1;
+\set VERBOSITY sqlstate
 SHOW sqlredis.url;
+\set VERBOSITY default
 SET sqlredis.on_error = 'null';
 RESET ROLE;
 
