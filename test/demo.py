@@ -115,9 +115,12 @@ def invalidation(engine, door):
     door(LISTS % AGGREGATE[engine], r"\d{3}")
     door("SELECT redis_get('subdivision:NL-BQ1') AS cached, redis_ttl('subdivision:NL-BQ1') AS ttl",
          "Bonaire")
+    if engine == "sqlite" and "1" not in door.quiet("PRAGMA trusted_schema;"):
+        say("this shell distrusts triggers that call functions of extensions: these are our own")
+        door("PRAGMA trusted_schema = ON")
     say("from now on, a row that changes takes these keys with it")
     door("""SELECT redis_invalidate_on('subdivisions',
-    'subdivision:{code}', 'country:{country}:subdivisions') AS templates""", "2")
+    'subdivision:{code}', 'country:{country}:subdivisions') AS templates""", r"\b2\b")
 
     say("before the commit nothing has left: others still see the old row, and its cached copy")
     door("BEGIN")

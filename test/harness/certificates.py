@@ -16,7 +16,7 @@ class Certificates:
         self._leaf("server", "DNS:localhost,IP:127.0.0.1,IP:::1")
         self._leaf("elsewhere", "DNS:elsewhere.example")
         self._leaf("client", "DNS:client.example")
-        self._leaf("expired", "DNS:localhost,IP:127.0.0.1", days="-1")
+        self._leaf("expired", "DNS:localhost,IP:127.0.0.1", days="0")
         for name in os.listdir(self.directory):  # the database's user reads client keys
             os.chmod(os.path.join(self.directory, name), 0o644)
 

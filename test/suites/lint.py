@@ -31,6 +31,12 @@ def make(target):
     return check
 
 
+def clang_format():
+    """Other versions lay out differently; the one of Debian 12 decides."""
+    if "version 14." in run(["clang-format", "--version"]):
+        make("lint-format")()
+
+
 def generated_files_are_current():
     for what, committed in (("sql", "sql/sqlredis--0.1.sql"), ("reference", "docs/reference.md")):
         made = subprocess.run([os.path.join(TOP, "build/generate"), what], check=True,
@@ -119,7 +125,7 @@ def main():
         postgresql_exports_its_functions_only, libraries_need_only_what_they_use, files_are_small,
         functions_are_small, the_core_knows_no_host, no_dangerous_calls,
         nothing_is_built_outside_build)]
-    tests += [("clang_format", make("lint-format")), ("cppcheck", make("lint-cppcheck")),
+    tests += [("clang_format", clang_format), ("cppcheck", make("lint-cppcheck")),
               ("clang_tidy", make("lint-tidy"))]
     for name, function in tests:
         if wanted in name:
