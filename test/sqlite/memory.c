@@ -1,0 +1,113 @@
+/*
+ * memory.c - SQLite runs out of memory at every single allocation of a transaction, one after the
+ * other. Nothing may crash or leak, and a COMMIT that succeeded has deleted its keys.
+ */
+#include "../core/test.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sqlite3_mem_methods real;
+static long				   allocations;
+static long				   failing_one = -1; /* which allocation fails; -1: none does */
+
+static int fails(void)
+{
+	return allocations++ == failing_one;
+}
+
+static void *failing_malloc(int size)
+{
+	return fails() ? NULL : real.xMalloc(size);
+}
+
+static void *failing_realloc(void *p, int size)
+{
+	return fails() ? NULL : real.xRealloc(p, size);
+}
+
+static int run(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static int value(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	int			  result = -1;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+		sqlite3_step(stmt) == SQLITE_ROW)
+		result = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return result;
+}
+
+static const char *const script[] = {
+	"CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)",
+	"SELECT redis_invalidate_on('t', 't:{id}', 'v:{v}')",
+	"SELECT * FROM redis_invalidations",
+	"SELECT redis_set('t:1', 1)",
+	"BEGIN",
+	"INSERT INTO t VALUES (1, 'a')",
+	"SAVEPOINT s",
+	"UPDATE t SET v = 'b'",
+	"RELEASE s",
+	"SELECT redis_invalidate('x')",
+	"SELECT * FROM redis_pending",
+	"SELECT key, redis_get(key) FROM redis_scan('t:*')",
+	"COMMIT",
+	NULL,
+};
+
+/* true: every statement succeeded. *sound: what must hold, did. */
+static bool transaction(const char *extension, bool *sound)
+{
+	sqlite3 *db = NULL;
+	bool	 good, committed = false;
+
+	good = sqlite3_open(":memory:", &db) == SQLITE_OK;
+	if (good)
+	{
+		sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
+		good = sqlite3_load_extension(db, extension, NULL, NULL) == SQLITE_OK;
+	}
+	for (int i = 0; good && script[i] != NULL; i++)
+	{
+		good = run(db, script[i]) == SQLITE_OK;
+		committed = good && strcmp(script[i], "COMMIT") == 0;
+	}
+	failing_one = -1;
+	*sound = !committed || value(db, "SELECT redis_exists('t:1')") == 0;
+	*sound = sqlite3_close(db) == SQLITE_OK && *sound;
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	sqlite3_mem_methods failing;
+	bool				sound = true;
+	long				total, n = 0, failures = 0;
+
+	if (argc < 2)
+		return 2;
+	sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
+	failing = real;
+	failing.xMalloc = failing_malloc;
+	failing.xRealloc = failing_realloc;
+	sqlite3_config(SQLITE_CONFIG_MALLOC, &failing);
+	sqlite3_initialize();
+	CHECK(transaction(argv[1], &sound) && sound, "with memory, everything succeeds");
+	total = allocations;
+	for (; sound && n < total; n++)
+	{
+		allocations = 0;
+		failing_one = n;
+		failures += !transaction(argv[1], &sound);
+	}
+	printf("%ld allocations, %ld of them were missed\n", total, failures);
+	CHECK(sound, "nothing is lost or left over when memory runs out");
+	CHECK(failures > total / 2, "memory did run out");
+	return test_result();
+}
