@@ -178,7 +178,7 @@ static bool take_replies(wire *w, sr_err *err)
 	{
 		if (reply == NULL)
 		{
-			if (any)
+			if (any && (w->more || w->x->answered < w->x->asked))
 				progress(w);
 			return true;
 		}
