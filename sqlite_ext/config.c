@@ -171,7 +171,7 @@ static const setting *find(const char *name, size_t len)
 	return NULL;
 }
 
-static bool unknown(const char *name, sr_err *err)
+static void unknown(const char *name, sr_err *err)
 {
 	sr_buf known = {0};
 
@@ -181,7 +181,6 @@ static bool unknown(const char *name, sr_err *err)
 	sr_fail(err, SR_E_OPTION, known.data != NULL ? known.data : "",
 			"there is no setting \"%.100s\"", name);
 	sr_buf_free(&known);
-	return false;
 }
 
 static bool set_number(sq_settings *s, const setting *what, const char *text, sr_err *err)
@@ -279,6 +278,20 @@ static void give(sqlite3_context *ctx, sq_settings *s, const setting *what)
 	}
 }
 
+/* value NULL: only read it */
+static bool apply(sq_db *st, const setting *what, const char *value, size_t len, sr_err *err)
+{
+	if (value == NULL)
+		return true;
+	if (strlen(value) != len)
+		return sr_fail(err, SR_E_OPTION, "", "%s must not hold a NUL", what->name);
+	if (!(what->kind == NUMBER ? set_number(&st->settings, what, value, err)
+							   : set_text(&st->settings, what, value, err)))
+		return false;
+	st->configured = false;
+	return true;
+}
+
 void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	sq_db		  *st = ((const sq_function *) sqlite3_user_data(ctx))->st;
@@ -286,35 +299,25 @@ void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	const char	  *name, *value = NULL;
 	size_t		   len, value_len = 0;
 	sr_err		   err = {0};
-	bool		   ok = true;
+	bool		   have_value = argc > 1 && sqlite3_value_type(argv[1]) != SQLITE_NULL;
 
 	if (sqlite3_value_type(argv[0]) == SQLITE_NULL)
 		return;
 	name = sq_bytes(argv[0], &len);
-	if (argc > 1 && sqlite3_value_type(argv[1]) != SQLITE_NULL)
+	if (have_value)
 	{
 		value = (const char *) sqlite3_value_text(argv[1]);
 		value_len = (size_t) sqlite3_value_bytes(argv[1]);
-		ok = value != NULL;
 	}
-	if (name == NULL || !ok)
+	if (name == NULL || (have_value && value == NULL))
 	{
 		sqlite3_result_error_nomem(ctx);
 		return;
 	}
 	what = find(name, len);
 	if (what == NULL)
-		ok = unknown(name, &err);
-	else if (value != NULL && strlen(value) != value_len)
-		ok = sr_fail(&err, SR_E_OPTION, "", "%s must not hold a NUL", what->name);
-	else if (value != NULL)
-	{
-		ok = what->kind == NUMBER ? set_number(&st->settings, what, value, &err)
-								  : set_text(&st->settings, what, value, &err);
-		if (ok)
-			st->configured = false;
-	}
-	if (ok)
+		unknown(name, &err);
+	if (what != NULL && apply(st, what, value, value_len, &err))
 		give(ctx, &st->settings, what);
 	else
 		sq_result_error(ctx, &err);

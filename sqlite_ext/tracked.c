@@ -5,7 +5,6 @@
  */
 #include "sqlredis.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,10 +44,10 @@ static char *unhex(const char *hex, size_t len)
 
 	for (size_t i = 0; i + 1 < len; i += 2)
 	{
-		char		 digits[3] = {hex[i], hex[i + 1], '\0'};
-		unsigned int byte = 0;
+		char digits[3] = {hex[i], hex[i + 1], '\0'};
+		long byte = strtol(digits, NULL, 16);
 
-		if (sscanf(digits, "%2x", &byte) == 1 && byte != 0)
+		if (byte > 0)
 			sqlite3_str_appendchar(text, 1, (char) byte);
 	}
 	return sqlite3_str_finish(text);
@@ -75,22 +74,21 @@ static char *readable_json(const char *json, size_t len)
 /* schema is where the trigger is. false: not a marker, or no memory (the entry is then incomplete). */
 static bool parse_marker(entry *e, const char *sql, const char *schema)
 {
-	const char		  *marker = strstr(sql, SQ_MARKER);
-	const char		  *tag, *json, *end;
-	unsigned long long fingerprint;
-	int				   used = 0;
+	const char *marker = strstr(sql, SQ_MARKER);
+	const char *tag, *json, *end;
+	char	   *rest;
 
 	if (marker == NULL)
 		return false;
-	marker += strlen(SQ_MARKER);
-	if (sscanf(marker, "%2d %16llx %n", &e->expected, &fingerprint, &used) != 2 || used == 0)
+	e->expected = (int) strtol(marker + strlen(SQ_MARKER), &rest, 10);
+	e->fingerprint = strtoull(rest, &rest, 16);
+	if (*rest != ' ')
 		return false;
-	tag = marker + used;
+	tag = rest + 1;
 	json = strchr(tag, '[');
 	end = json != NULL ? strstr(json, " */") : NULL;
 	if (end == NULL || json < tag + 2)
 		return false;
-	e->fingerprint = fingerprint;
 	e->temp = *tag != '-';
 	e->schema = e->temp ? unhex(tag, (size_t) (json - 1 - tag)) : sqlite3_mprintf("%s", schema);
 	e->templates = readable_json(json, (size_t) (end - json));

@@ -275,7 +275,7 @@ static bool find_relation(sqlite3 *db, sqlite3_value *v, sq_relation *r, sr_err 
 void sq_invalidate_on(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	sq_db	   *st = ((const sq_function *) sqlite3_user_data(ctx))->st;
-	sq_relation r;
+	sq_relation r = {0};
 	sr_err		err = {0};
 	bool		ok;
 
@@ -298,7 +298,7 @@ void sq_invalidate_on(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 void sq_invalidate_off(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	sqlite3	   *db = sqlite3_context_db_handle(ctx);
-	sq_relation r;
+	sq_relation r = {0};
 	sr_err		err = {0};
 	int			dropped = 0, dropped_temp = 0;
 	bool		ok;

@@ -151,7 +151,7 @@ void sq_flush(sq_db *st, bool commit)
 		SQLITE_WARNING,
 		"sqlredis: %llu keys were not invalidated (%llu are kept and sent when Redis is back, "
 		"%llu are lost): %s: %s",
-		(unsigned long long) (result.kept + result.lost), (unsigned long long) result.kept,
+		(unsigned long long) result.kept + result.lost, (unsigned long long) result.kept,
 		(unsigned long long) result.lost, sr_class_word(result.err.cls), result.err.msg);
 }
 
