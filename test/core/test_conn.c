@@ -600,9 +600,17 @@ static void test_away(void)
 	sr_client_free(c);
 }
 
+/* Within a probe, what another client is told. */
+static void ask_meanwhile(void)
+{
+	state.inside = NULL;
+	snprintf(inner, sizeof(inner), "%s", ask(entered, "PING"));
+}
+
 /* Accepts and never answers. */
 static void test_mute(void)
 {
+	sr_breaker	slot = {0};
 	sr_settings s;
 	sr_client  *c;
 	char		url[64];
@@ -614,14 +622,24 @@ static void test_mute(void)
 	snprintf(url, sizeof(url), "redis://127.0.0.1:%d", port);
 	s = settings(url);
 	s.command_timeout = 100;
+	s.breakers = &slot;
+	s.breaker_slots = 1;
 	c = client(&s);
 	CHECK(has(ask(c, "PING"), "timeout: no reply from Redis") && state.opened == 1,
 		  "a mute server costs one timeout");
 	CHECK(has(ask(c, "PING"), "is away"), "and then none");
+	entered = client(&s);
+	sr_client_free(c);
+	c = client(&s);
+	state.skew += 110;
+	state.inside = ask_meanwhile;
+	CHECK(has(ask(c, "PING"), "timeout: ") && has(inner, "is away"), "one probe at a time");
+	sr_client_free(entered);
 	sr_client_free(c);
 	snprintf(url, sizeof(url), "rediss://127.0.0.1:%d", port);
 	s.url = url;
 	s.connect_timeout = 100;
+	s.breakers = NULL;
 	c = client(&s);
 	CHECK(has(ask(c, "PING"), "timeout: no answer to the TLS handshake"), "TLS likewise");
 	sr_client_free(c);

@@ -127,6 +127,8 @@ static void test_big(void)
 	CHECK(json != NULL && strlen(json) == len + 2, "a bulk just below max_reply");
 	free(json);
 	CHECK(fails(data, (size_t) head + len + 2, 500000, SR_E_SIZE, "max_reply"), "and above it");
+	json = read_json(data, 600000, 5000, 500000, &err);
+	CHECK(json == NULL && err.cls == SR_E_SIZE, "even before it has ended");
 	free(data);
 }
 
