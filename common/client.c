@@ -69,6 +69,7 @@ void sr_client_free(sr_client *c)
 	if (c == NULL)
 		return;
 	sr_client_drop(c, true);
+	sr_owner_free(&c->owner);
 	sr_tls_cache_free(c->tls);
 	sr_inval_free(c->backlog);
 	sr_buf_free(&c->out);
@@ -193,7 +194,7 @@ int64_t sr_client_command_timeout(const sr_client *c)
 
 bool sr_client_connected(const sr_client *c)
 {
-	return c->stream != NULL && !c->busy && c->pid == getpid();
+	return c->stream != NULL && !c->busy && sr_owner_is_this_process(&c->owner);
 }
 
 bool sr_client_busy(const sr_client *c)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PEEK_AFTER 1000 /* ms idle: the server may have closed it since */
 
@@ -26,14 +25,14 @@ void sr_client_drop(sr_client *c, bool orderly)
 	sr_reader_free(c->reader);
 	c->reader = NULL;
 	if (stream != NULL)
-		stream->close(stream, orderly && c->pid == getpid());
+		stream->close(stream, orderly && sr_owner_is_this_process(&c->owner));
 }
 
 static void discard_unusable(sr_client *c)
 {
 	if (c->stream == NULL)
 		return;
-	if (c->pid != getpid()) /* the parent's: not a byte over it */
+	if (!sr_owner_is_this_process(&c->owner)) /* the parent's: not a byte over it */
 		sr_client_drop(c, false);
 	else if (c->busy)
 		sr_client_drop(c, false);

@@ -39,6 +39,18 @@ bool sr_resolve(const sr_host *host, const char *name, int port, int family, int
 sr_wait sr_net_wait(const sr_host *host, int fd, short events, int64_t deadline);
 bool	sr_fail_interrupted(sr_err *err);
 
+/* ---- fork.c: which process dialled ---- */
+
+typedef struct sr_owner
+{
+	volatile char *page; /* NULL: not to be had; then pid */
+	pid_t		   pid;
+} sr_owner;
+
+void sr_owner_set(sr_owner *o);
+bool sr_owner_is_this_process(const sr_owner *o);
+void sr_owner_free(sr_owner *o);
+
 /* ---- the client ---- */
 
 #define SR_READ_SIZE ((size_t) 64 * 1024)
@@ -66,7 +78,7 @@ struct sr_client
 	sr_stream	 *stream; /* NULL: none */
 	sr_reader	 *reader;
 	sr_tls_cache *tls;
-	pid_t		  pid;	 /* that dialled it: a forked child must not touch it */
+	sr_owner	  owner; /* a forked child must not touch it */
 	bool		  busy;	 /* poison: an exchange began and has not ended */
 	bool		  fresh; /* no reply has come over it yet */
 	int64_t		  last_used;

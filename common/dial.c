@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FIRST_PAUSE 8 /* ms */
 #define MAX_PAUSE	500
@@ -158,7 +157,7 @@ static bool dial_once(sr_client *c, int64_t deadline, sr_err *err)
 		sr_client_drop(c, false);
 		return sr_fail_memory(err);
 	}
-	c->pid = getpid();
+	sr_owner_set(&c->owner);
 	c->fresh = true;
 	return greet(c, deadline, err);
 }
