@@ -100,7 +100,7 @@ static void call(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sr_command_arity(f->cmd, &required);
 	if (argc < required)
 		too_few(ctx, f->cmd, required);
-	else if (f->direct_only && !sq_call_is_direct(f->st->db, f->cmd, &err))
+	else if (f->direct_only && !sq_call_is_direct(ctx, f->cmd, &err))
 		sq_result_error(ctx, &err);
 	else
 		f->scalar(ctx, argc, argv);

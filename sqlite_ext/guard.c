@@ -66,7 +66,7 @@ static bool schema_is_silent(sqlite3 *db, const char *schema, const char *name, 
 	return silent;
 }
 
-bool sq_call_is_direct(sqlite3 *db, const sr_command *cmd, sr_err *err)
+static bool find_out(sqlite3 *db, const sr_command *cmd, sr_err *err)
 {
 	sqlite3_stmt *stmt;
 	bool		  silent = true;
@@ -86,4 +86,21 @@ bool sq_call_is_direct(sqlite3 *db, const sr_command *cmd, sr_err *err)
 	}
 	sqlite3_finalize(stmt);
 	return silent;
+}
+
+/*
+ * The answer holds for the run of a statement. SQLite keeps what belongs to one and forgets it at the
+ * run's end: auxiliary data, whose negative numbers belong to no argument. Should a version not keep
+ * it, the answer is found anew.
+ */
+bool sq_call_is_direct(sqlite3_context *ctx, const sr_command *cmd, sr_err *err)
+{
+	const int slot = -0x73716c00 - (int) (cmd - sr_commands);
+
+	if (sqlite3_get_auxdata(ctx, slot) == cmd)
+		return true;
+	if (!find_out(sqlite3_context_db_handle(ctx), cmd, err))
+		return false;
+	sqlite3_set_auxdata(ctx, slot, (void *) cmd, NULL);
+	return true;
 }

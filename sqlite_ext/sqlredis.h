@@ -111,7 +111,7 @@ int sq_register_tables(sq_db *st);
 bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err);
 
 /* Is it SQL of the application that calls, and not the schema of a file? err says why not. (guard.c) */
-bool sq_call_is_direct(sqlite3 *db, const sr_command *cmd, sr_err *err);
+bool sq_call_is_direct(sqlite3_context *ctx, const sr_command *cmd, sr_err *err);
 
 /* A source of rows; next is 1 row, 0 end, -1 err. */
 typedef struct sq_rows sq_rows;
