@@ -13,12 +13,13 @@
 
 #include <string.h>
 
+/* Without regard to case. Runs at every call: the first letter decides most of it. */
 static bool mentions(const char *text, const char *word)
 {
 	size_t len = strlen(word);
 
 	for (; *text != '\0'; text++)
-		if (sqlite3_strnicmp(text, word, (int) len) == 0)
+		if ((*text | 0x20) == (*word | 0x20) && sqlite3_strnicmp(text, word, (int) len) == 0)
 			return true;
 	return false;
 }

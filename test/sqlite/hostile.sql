@@ -37,7 +37,12 @@ SELECT count(*) FROM secrets;
 .print == other places of a schema
 CREATE TABLE file.c1 (a CHECK ("REDIS_SET"('stolen', a)));
 INSERT INTO c1 VALUES (1);
+PRAGMA ignore_check_constraints = ON;
+INSERT INTO c1 VALUES ('caught');
+PRAGMA ignore_check_constraints = OFF;
+PRAGMA file.integrity_check;
 SELECT redis_set('direct', 1);
+SELECT redis_set('direct', 1), integrity_check FROM pragma_integrity_check('c1');
 CREATE TABLE mine (v);
 INSERT INTO mine SELECT redis_set('direct', 2);
 INSERT INTO mine SELECT redis_get('direct');

@@ -66,6 +66,13 @@ SELECT * FROM fill;
 UPDATE OR REPLACE t SET rowid = 3 WHERE id = 2;
 SELECT * FROM left_over;
 SELECT id, name FROM t ORDER BY id;
+INSERT INTO t VALUES (1, 'ann', 10), (2, 'bob', 20);
+SELECT * FROM fill;
+UPDATE OR REPLACE t SET oid = 2 WHERE id = 1;
+SELECT * FROM left_over;
+SELECT * FROM fill;
+UPDATE OR REPLACE t SET _rowid_ = 3 WHERE id = 2;
+SELECT * FROM left_over;
 .print == the conflict clause of the table
 CREATE TABLE c (k TEXT, v, UNIQUE (k) ON CONFLICT REPLACE);
 SELECT redis_invalidate_on('c', 'c:{k}:{v}');
