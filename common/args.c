@@ -227,7 +227,7 @@ bool sr_value_integer(const sr_arg *arg, const sr_value *v, int64_t *out, sr_err
 
 bool sr_value_ms(const sr_arg *arg, const sr_value *v, int64_t *out, sr_err *err)
 {
-	double seconds;
+	double seconds = 0;
 
 	if (!sr_value_double(arg, v, &seconds, err))
 		return false;

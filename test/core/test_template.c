@@ -27,8 +27,8 @@ static bool expands(const char *text, const char *const *values, const char *exp
 	if (expected == NULL)
 		good = sr_template_expand(t, columns, &out) == SR_NULL_COLUMN && out.len == 0;
 	else
-		good = sr_template_expand(t, columns, &out) == SR_EXPANDED &&
-			   out.len == strlen(expected) && memcmp(out.data, expected, out.len) == 0;
+		good = sr_template_expand(t, columns, &out) == SR_EXPANDED && out.len == strlen(expected) &&
+			   memcmp(out.data, expected, out.len) == 0;
 	sr_buf_free(&out);
 	sr_template_free(t);
 	return good;
@@ -48,8 +48,8 @@ int main(void)
 {
 	static const char *const one[] = {"42"}, *const two[] = {"a", "b"}, *const null[] = {"a", NULL},
 							 *const braces[] = {"{x}"};
-	sr_err					 err;
-	sr_template				*t;
+	sr_err							err;
+	sr_template					   *t;
 
 	CHECK(expands("user:{id}", one, "user:42"), "a column");
 	CHECK(expands("{id}", one, "42"), "nothing but a column");
@@ -69,7 +69,8 @@ int main(void)
 	CHECK(refused("user:id}", "unmatched"), "unmatched");
 	CHECK(refused("user:{}", "empty"), "no name");
 	t = compile("{a b}:{\"Q\"}:{a b}", &err);
-	CHECK(t != NULL && sr_template_columns(t) == 2 && strcmp(sr_template_column(t, 0), "a b") == 0 &&
+	CHECK(t != NULL && sr_template_columns(t) == 2 &&
+			  strcmp(sr_template_column(t, 0), "a b") == 0 &&
 			  strcmp(sr_template_column(t, 1), "\"Q\"") == 0,
 		  "names are taken as they are");
 	sr_template_free(t);

@@ -1,0 +1,45 @@
+/*
+ * client.h - what the tests of the client share: a host that is poll(), with a clock that can be set
+ * forward and waits that can be interrupted, and commands written as words.
+ */
+#ifndef SQLREDIS_TEST_CLIENT_H
+#define SQLREDIS_TEST_CLIENT_H
+
+#include "core.h"
+
+typedef struct host_state
+{
+	int64_t skew;	   /* ms the clock is ahead */
+	int		interrupt; /* interrupt the wait after so many more; -1: never */
+	int		waits;
+	int		opened, closed;
+	int		last_closed;
+	int		logged;
+	void (*inside)(void); /* called within a wait */
+} host_state;
+
+extern host_state  state;
+extern const char *server; /* the URL of a Redis that may be flushed */
+
+/* Looks for the server in SR_TEST_URL or REDIS_URL; false (and a line that says so): neither is set. */
+bool find_server(void);
+
+/* The host's clock, ms. */
+int64_t host_now(void *ctx);
+
+/* The usual settings for url, and state as new. */
+sr_settings settings(const char *url);
+sr_client  *client(const sr_settings *s);
+
+/* A command in words; its reply as JSON in a static buffer, or "CLASS: message". */
+const char *ask_flags(sr_client *c, unsigned flags, const char *words);
+const char *ask(sr_client *c, const char *words);
+
+/* Comparisons that say what they got. */
+bool is(const char *got, const char *expected);
+bool has(const char *got, const char *part);
+
+/* Let another connection close all others. */
+void kill_others(void);
+
+#endif
