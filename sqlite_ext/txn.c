@@ -12,6 +12,7 @@
 #include "sqlredis.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,14 @@ static bool enlist_by_create(sq_db *st)
 		   learn_depth(st);
 }
 
+static bool explain(sr_err *err)
+{
+	if (err->hint[0] == '\0')
+		snprintf(err->hint, sizeof err->hint,
+				 "redis_invalidate learns from a table in temp how the transaction ends.");
+	return false;
+}
+
 /*
  * There are two ways in. Writing to the table, without changing it, is the cheap one; it locks
  * nothing but temp and leaves total_changes() and last_insert_rowid() alone, but sets changes() to 0.
@@ -116,7 +125,7 @@ bool sq_txn_enlist(sq_db *st, sr_err *err)
 	if (st->enlisted)
 		return true;
 	if (st->instances == 0 && !create_tables(st, err))
-		return false;
+		return explain(err);
 	writing = is_writing(st->db);
 	if (st->begun && !was_begun && !writing)
 		done = learn_depth(st);
@@ -125,7 +134,7 @@ bool sq_txn_enlist(sq_db *st, sr_err *err)
 	/* The table may be gone although somebody still holds its object. */
 	if (!done && !sq_exec(st->db, NULL, BEGIN_WRITE) &&
 		!(create_tables(st, err) && sq_exec(st->db, err, BEGIN_WRITE)))
-		return false;
+		return explain(err);
 	if (!st->begun)
 		return sr_fail(err, SR_E_OPTION, "Is temp." SQ_TXN_TABLE " another table?",
 					   "SQLite does not tell when this transaction ends");

@@ -66,6 +66,24 @@ def a_read_only_file():
 
 
 @test
+def a_connection_that_may_only_read():
+    db = connect()
+    fill("a", "b")
+    db.execute("PRAGMA query_only = ON")
+    equal(value(db, "SELECT redis_invalidate('a')"), 1, "outside a transaction there is nothing to write")
+    equal(left(), ["b"])
+    db.execute("BEGIN")
+    try:
+        value(db, "SELECT redis_invalidate('b')")
+        true(False, "a key that could not be dropped by a rollback was queued")
+    except sqlite3.OperationalError as error:
+        true("readonly" in str(error) and "how the transaction ends" in str(error), str(error))
+    db.execute("COMMIT")
+    equal(left(), ["b"])
+    db.close()
+
+
+@test
 def under_another_writer():
     for wal in (False, True):
         path = new_file(wal=wal)
