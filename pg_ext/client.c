@@ -4,6 +4,7 @@
  */
 #include "pg_sqlredis.h"
 
+#include "mb/pg_wchar.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -13,7 +14,8 @@
 #define BREAKER_SLOTS 64
 
 static sr_client  *client;
-static bool		   warned; /* of this outage, when reads fail open */
+static sr_err	   refusal; /* why the settings cannot be used; SR_OK: they can */
+static bool		   warned;	/* of this outage, when reads fail open */
 static sr_breaker *shared_breakers;
 
 static shmem_startup_hook_type earlier_startup_hook;
@@ -29,35 +31,36 @@ static void close_client(int code, Datum arg)
 	(void) code;
 	(void) arg;
 	pg_host_set_uninterruptible(true);
-	if (sr_client_backlog(client) > 0 && !sr_client_busy(client))
+	pg_host_give_up_after(pg_setting_commit_timeout);
+	sr_flush(client, NULL, false, &flushed);
+	if (flushed.kept + flushed.lost > 0)
 	{
-		pg_host_give_up_after(pg_setting_commit_timeout);
-		sr_flush(client, NULL, false, &flushed);
-		if (flushed.kept + flushed.lost > 0)
-			ereport(LOG, (errmsg("sqlredis: %zu keys were not invalidated when the session ended",
-								 flushed.kept + flushed.lost),
-						  errdetail("%s", flushed.err.msg)));
+		pg_err_to_ascii(&flushed.err);
+		ereport(LOG, (errmsg("sqlredis: %zu keys were not invalidated when the session ended",
+							 flushed.kept + flushed.lost),
+					  errdetail("%s", flushed.err.msg)));
 	}
 	sr_client_free(client);
 	client = NULL;
 }
 
-static bool configure(sr_err *err)
+/* Also settings that cannot be used are the client's: its queue needs the prefix and the limits. */
+static void configure(void)
 {
 	sr_settings settings;
+	sr_err		err = {0};
 
-	if (pg_config_read(&settings, err))
-	{
-		settings.breakers = shared_breakers;
-		settings.breaker_slots = shared_breakers != NULL ? BREAKER_SLOTS : 0;
-		if (sr_client_configure(client, &settings, err))
-			return true;
-	}
-	pg_config_forget();
-	return false;
+	refusal.cls = SR_OK;
+	(void) pg_config_read(&settings, &refusal);
+	settings.breakers = shared_breakers;
+	settings.breaker_slots = shared_breakers != NULL ? BREAKER_SLOTS : 0;
+	if (!sr_client_configure(client, &settings, &err) && refusal.cls == SR_OK)
+		refusal = err;
+	if (refusal.cls != SR_OK)
+		pg_config_forget();
 }
 
-static sr_client *client_or_error(sr_err *err)
+static void prepare(void)
 {
 	if (client == NULL)
 	{
@@ -67,8 +70,7 @@ static sr_client *client_or_error(sr_err *err)
 		before_shmem_exit(close_client, (Datum) 0);
 	}
 	if (pg_config_changed())
-		configure(err);
-	return client;
+		configure();
 }
 
 /* The way that every call and every row takes. */
@@ -79,30 +81,24 @@ static bool is_ready(void)
 
 sr_client *pg_client(void)
 {
-	sr_err err = {0};
-
 	if (is_ready())
 		return client;
-	client_or_error(&err);
-	if (err.cls != SR_OK)
-		pg_raise(&err);
+	prepare();
+	if (refusal.cls != SR_OK)
+		pg_raise(&refusal);
 	return client;
-}
-
-static void prepare_quietly(void)
-{
-	sr_err err = {0};
-
-	client_or_error(&err);
-	if (err.cls != SR_OK)
-		ereport(DEBUG1, (errmsg("sqlredis: %s", err.msg)));
 }
 
 sr_client *pg_client_for_queue(void)
 {
 	if (!is_ready())
-		prepare_quietly();
+		prepare();
 	return client;
+}
+
+const sr_err *pg_client_refusal(void)
+{
+	return refusal.cls != SR_OK ? &refusal : NULL;
 }
 
 sr_client *pg_client_if_any(void)
@@ -117,13 +113,42 @@ static int sqlstate_of(sr_class cls)
 	return MAKE_SQLSTATE(s[0], s[1], s[2], s[3], s[4]);
 }
 
+static void to_ascii(char *s)
+{
+	for (; *s != '\0'; s++)
+		if (IS_HIGHBIT_SET(*s))
+			*s = '?';
+}
+
+void pg_err_to_ascii(sr_err *err)
+{
+	to_ascii(err->msg);
+	to_ascii(err->hint);
+}
+
+void pg_log(int level, sr_err *err)
+{
+	pg_err_to_ascii(err);
+	ereport(level, (errmsg("sqlredis: %s", err->msg)));
+}
+
+/* err, whose texts are UTF-8, as an ERROR or WARNING. */
+static void report(int level, const sr_err *err, const char *introduction)
+{
+	sr_err said = *err;
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		pg_err_to_ascii(&said);
+	ereport(level, (errcode(sqlstate_of(said.cls)), errmsg("%s%s", introduction, said.msg),
+					said.hint[0] != '\0' ? errhint("%s", said.hint) : 0));
+}
+
 void pg_raise(const sr_err *err)
 {
 	pg_host_rethrow();
 	if (err->cls == SR_E_AUTH)
 		pg_config_forget();
-	ereport(ERROR, (errcode(sqlstate_of(err->cls)), errmsg("%s", err->msg),
-					err->hint[0] != '\0' ? errhint("%s", err->hint) : 0));
+	report(ERROR, err, "");
 	pg_unreachable();
 }
 
@@ -134,9 +159,7 @@ void pg_raise_or_null(const sr_command *cmd, const sr_err *err)
 		pg_raise(err);
 	pg_host_rethrow();
 	if (!warned)
-		ereport(WARNING, (errcode(sqlstate_of(err->cls)),
-						  errmsg("Redis is away, reads give NULL: %s", err->msg),
-						  err->hint[0] != '\0' ? errhint("%s", err->hint) : 0));
+		report(WARNING, err, "Redis is away, reads give NULL: ");
 	warned = true;
 }
 

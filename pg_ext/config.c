@@ -168,12 +168,11 @@ bool pg_config_read(sr_settings *settings, sr_err *err)
 	static char password[PASSWORD_MAX];
 	static char client_name[40];
 
-	if (!read_passfile(password, sizeof password, err))
-		return false;
+	bool ok = read_passfile(password, sizeof password, err);
+
 	snprintf(client_name, sizeof client_name, "sqlredis-postgres-%d", MyProcPid);
 	*settings = (sr_settings){
-		.url = setting_url != NULL && *setting_url != '\0' ? setting_url : getenv("REDIS_URL"),
-		.password = *password != '\0' ? password : NULL,
+		.password = ok && *password != '\0' ? password : NULL,
 		.client_name = client_name,
 		.key_prefix = setting_key_prefix,
 		.connect_timeout = setting_connect_timeout,
@@ -183,6 +182,10 @@ bool pg_config_read(sr_settings *settings, sr_err *err)
 		.max_reply = (size_t) setting_max_reply_kb * 1024,
 		.pending_max = (size_t) setting_pending_max,
 	};
+	/* Not without the password that somebody meant it to have. */
+	if (ok)
+		settings->url =
+			setting_url != NULL && *setting_url != '\0' ? setting_url : getenv("REDIS_URL");
 	changed = false;
-	return true;
+	return ok;
 }

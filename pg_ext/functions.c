@@ -27,12 +27,20 @@ typedef struct site
 	pg_input inputs[FLEXIBLE_ARRAY_MEMBER];
 } site;
 
-static site *make_site(FunctionCallInfo fcinfo)
+/* text[] parameters are taken apart always, "any" ones only when called with VARIADIC. */
+static bool is_spread(const site *s, const sr_arg *arg)
 {
-	FmgrInfo *flinfo = fcinfo->flinfo;
-	int		  n = PG_NARGS();
-	site	 *s = MemoryContextAllocZero(flinfo->fn_mcxt,
-										 offsetof(site, inputs) + (size_t) n * sizeof(pg_input));
+	return (arg->flags & SR_VARIADIC) &&
+		   (s->variadic_array || arg->kind == SR_ARG_KEY || arg->kind == SR_ARG_TEXT);
+}
+
+static site *make_site(FunctionCallInfo fcinfo, const sr_command *cmd, MemoryContext context)
+{
+	FmgrInfo	 *flinfo = fcinfo->flinfo;
+	const sr_arg *arg = cmd->args;
+	int			  n = PG_NARGS();
+	site		 *s =
+		MemoryContextAllocZero(context, offsetof(site, inputs) + (size_t) n * sizeof(pg_input));
 
 	s->variadic_array = get_fn_expr_variadic(flinfo);
 	s->result = get_fn_expr_rettype(flinfo);
@@ -46,9 +54,11 @@ static site *make_site(FunctionCallInfo fcinfo)
 		if (!OidIsValid(type))
 			ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
 							errmsg("could not determine the type of argument %d", i + 1)));
-		if (type_is_array(type))
+		if (is_spread(s, arg))
 			type = get_base_element_type(type);
-		pg_input_init(&s->inputs[i], type, flinfo->fn_mcxt);
+		pg_input_init(&s->inputs[i], type, context);
+		if (!(arg->flags & SR_VARIADIC))
+			arg++;
 	}
 	return s;
 }
@@ -90,28 +100,30 @@ static void from_scalar(sr_value *value, const sr_arg *arg, pg_input *input, Dat
 	}
 }
 
+/* Of a set-returning call it lives as long as the scan, for fn_extra holds the scan. */
+static site *get_site(FunctionCallInfo fcinfo, const sr_command *cmd)
+{
+	FmgrInfo *flinfo = fcinfo->flinfo;
+
+	if (flinfo->fn_retset)
+		return make_site(fcinfo, cmd, CurrentMemoryContext);
+	if (flinfo->fn_extra == NULL)
+		flinfo->fn_extra = make_site(fcinfo, cmd, flinfo->fn_mcxt);
+	return flinfo->fn_extra;
+}
+
 void pg_arguments_get(pg_arguments *out, FunctionCallInfo fcinfo, const sr_command *cmd)
 {
-	FmgrInfo	 *flinfo = fcinfo->flinfo;
 	const sr_arg *arg = cmd->args;
-	site		 *s = flinfo->fn_extra;
+	site		 *s = get_site(fcinfo, cmd);
 	int			  count = 0;
 
-	if (s == NULL || s->input_count != PG_NARGS())
-		s = make_site(fcinfo);
-	/* Set-returning calls keep their state in fn_extra. */
-	if (!flinfo->fn_retset)
-		flinfo->fn_extra = s;
 	out->values = palloc((size_t) (PG_NARGS() + 1) * sizeof *out->values);
 	for (int i = 0; i < PG_NARGS(); i++)
 	{
-		/* text[] parameters are arrays always, "any" ones only when called with VARIADIC. */
-		bool array = (arg->flags & SR_VARIADIC) &&
-					 (s->variadic_array || arg->kind == SR_ARG_KEY || arg->kind == SR_ARG_TEXT);
-
 		if (PG_ARGISNULL(i))
 			out->values[count++] = (sr_value){.type = SR_TYPE_NULL};
-		else if (array)
+		else if (is_spread(s, arg))
 			count = from_array(&out->values, count, &s->inputs[i], PG_GETARG_DATUM(i));
 		else
 			from_scalar(&out->values[count++], arg, &s->inputs[i], PG_GETARG_DATUM(i));

@@ -182,10 +182,16 @@ static sr_wait host_wait(void *ctx, struct pollfd *fds, unsigned nfds, int64_t d
 	return result;
 }
 
+/* Called from within the core: ereport must not raise, so it gets no interrupt and only ASCII. */
 static void host_log(void *ctx, sr_level level, const char *msg)
 {
+	sr_err err = {0};
+
 	(void) ctx;
-	ereport(level == SR_LOG_WARNING ? WARNING : DEBUG1, (errmsg("sqlredis: %s", msg)));
+	strlcpy(err.msg, msg, sizeof err.msg);
+	HOLD_INTERRUPTS();
+	pg_log(level == SR_LOG_WARNING ? WARNING : DEBUG1, &err);
+	RESUME_INTERRUPTS();
 }
 
 static bool host_fd_opened(void *ctx, int fd)

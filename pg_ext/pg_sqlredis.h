@@ -43,7 +43,10 @@ void pg_config_init(bool preloaded);
 bool pg_config_changed(void);
 /* Read them again at the next use: a password may have been rotated. */
 void pg_config_forget(void);
-/* The settings now, in memory that lives until the next call; false for a bad password file. */
+/*
+ * The settings now, in memory that lives until the next call. False for a bad password file: then
+ * they have no URL.
+ */
 bool pg_config_read(sr_settings *settings, sr_err *err);
 
 /* ---- client.c: the backend's client, and errors ---- */
@@ -57,6 +60,12 @@ sr_client *pg_client(void);
 sr_client *pg_client_for_queue(void);
 /* The client if there is one, never raises. */
 sr_client *pg_client_if_any(void);
+/* Why the settings cannot be used; NULL: they can. */
+const sr_err *pg_client_refusal(void);
+/* What is not ASCII becomes '?': no conversion to a client's encoding can fail. */
+void pg_err_to_ascii(sr_err *err);
+/* Say err at a level below ERROR. */
+void pg_log(int level, sr_err *err);
 /* Raise err (or what interrupted the wait), as ERROR. */
 void pg_raise(const sr_err *err) pg_attribute_noreturn();
 /*

@@ -184,6 +184,28 @@ static List *open_family(Oid relation)
 	return find_all_inheritors(relation, ShareRowExclusiveLock, NULL);
 }
 
+/*
+ * A partition that its parent's call tracks has a clone of the row trigger, which goes with the
+ * parent's only: half of what was made must not be dropped or replaced.
+ */
+static void check_not_cloned(Oid relation, Oid function)
+{
+	Relation		   rel = table_open(relation, NoLock);
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *t = &triggers->triggers[i];
+
+		if (t->tgfoid == function && t->tgisclone && strcmp(t->tgname, ROW_TRIGGER) == 0)
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("partition \"%s\" is tracked through the table it is part of",
+								   RelationGetRelationName(rel)),
+							errhint("Name the partitioned table.")));
+	}
+	table_close(rel, NoLock);
+}
+
 Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd)
 {
 	Oid		  relation, function;
@@ -206,6 +228,7 @@ Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd)
 				 errhint("redis_invalidate_off stops the invalidation.")));
 	function = trigger_function(fcinfo);
 	family = open_family(relation);
+	check_not_cloned(relation, function);
 	SPI_connect();
 	foreach (cell, family)
 		drop_triggers(lfirst_oid(cell), function);
@@ -228,6 +251,7 @@ Datum pg_call_invalidate_off(FunctionCallInfo fcinfo, const sr_command *cmd)
 		PG_RETURN_NULL();
 	function = trigger_function(fcinfo);
 	family = open_family(PG_GETARG_OID(0));
+	check_not_cloned(PG_GETARG_OID(0), function);
 	SPI_connect();
 	foreach (cell, family)
 		any |= drop_triggers(lfirst_oid(cell), function);

@@ -11,6 +11,7 @@
 #include "executor/tuptable.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -239,7 +240,8 @@ int pg_templates_begin(const pg_templates *t)
 {
 	static const char *const modes[][2] = {{"datestyle", "ISO, YMD"}, {"intervalstyle", "postgres"},
 										   {"timezone", "UTC"},		  {"extra_float_digits", "1"},
-										   {"bytea_output", "hex"},	  {"lc_monetary", "C"}};
+										   {"bytea_output", "hex"},	  {"lc_monetary", "C"},
+										   {"search_path", ""}};
 	int						 nest_level;
 
 	if (!t->session_dependent)
@@ -257,7 +259,10 @@ void pg_templates_end(int nest_level)
 		AtEOXact_GUC(true, nest_level);
 }
 
-/* The column's text: in place for integers (into scratch) and text, else through its output function. */
+/*
+ * The column's text, what ::text gives: in place for integers (into scratch) and text, else through
+ * its output function where that is what the cast does.
+ */
 static sr_text column_text(column *c, Datum datum, char *scratch)
 {
 	struct varlena *varlena;
@@ -270,12 +275,18 @@ static sr_text column_text(column *c, Datum datum, char *scratch)
 		case INT8OID: return (sr_text){scratch, (size_t) pg_lltoa(DatumGetInt64(datum), scratch)};
 		case TEXTOID:
 		case VARCHAROID:
-		case BPCHAROID:
 			varlena = PG_DETOAST_DATUM_PACKED(datum);
 			return (sr_text){VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena)};
-		default: break;
+		case BPCHAROID:
+			varlena = PG_DETOAST_DATUM_PACKED(datum);
+			return (sr_text){
+				VARDATA_ANY(varlena),
+				(size_t) bpchartruelen(VARDATA_ANY(varlena), (int) VARSIZE_ANY_EXHDR(varlena))};
+		case BOOLOID: return DatumGetBool(datum) ? (sr_text){"true", 4} : (sr_text){"false", 5};
+		case INETOID:
+		case CIDROID: out = TextDatumGetCString(DirectFunctionCall1(network_show, datum)); break;
+		default: out = OutputFunctionCall(&c->output, datum); break;
 	}
-	out = OutputFunctionCall(&c->output, datum);
 	return (sr_text){out, strlen(out)};
 }
 

@@ -40,24 +40,32 @@ static void queue_row(const TriggerData *td, pg_templates *t)
 		pg_templates_queue(t, td->tg_trigslot);
 }
 
+/*
+ * One row out of many; what that took is given back. Only that: a tuple read back from disk belongs
+ * to the slot.
+ */
+static void queue_and_forget(pg_templates *t, TupleTableSlot *slot, MemoryContext context)
+{
+	MemoryContext before = MemoryContextSwitchTo(context);
+
+	CHECK_FOR_INTERRUPTS();
+	pg_templates_queue(t, slot);
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(context);
+}
+
 static void queue_store(const TriggerData *td, pg_templates *t, Tuplestorestate *store)
 {
 	TupleTableSlot *slot =
 		MakeSingleTupleTableSlot(RelationGetDescr(td->tg_relation), &TTSOpsMinimalTuple);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "sqlredis transition row",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(context);
 	int			  pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
 
 	tuplestore_select_read_pointer(store, pointer);
 	tuplestore_rescan(store);
 	while (tuplestore_gettupleslot(store, true, false, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		pg_templates_queue(t, slot);
-		MemoryContextReset(context);
-	}
-	MemoryContextSwitchTo(before);
+		queue_and_forget(t, slot, context);
 	MemoryContextDelete(context);
 	ExecDropSingleTupleTableSlot(slot);
 }
@@ -91,15 +99,9 @@ static void queue_all_rows(Relation rel, pg_templates *t)
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	MemoryContext	context = AllocSetContextCreate(CurrentMemoryContext, "sqlredis truncated row",
 													ALLOCSET_DEFAULT_SIZES);
-	MemoryContext	before = MemoryContextSwitchTo(context);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		pg_templates_queue(t, slot);
-		MemoryContextReset(context);
-	}
-	MemoryContextSwitchTo(before);
+		queue_and_forget(t, slot, context);
 	MemoryContextDelete(context);
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);

@@ -30,10 +30,9 @@ static void dial(sr_client *client)
 
 	dialled = true;
 	if (!sr_client_connect(client, 0, &err))
-	{
-		pg_host_rethrow();
-		ereport(DEBUG1, (errmsg("sqlredis: %s", err.msg)));
-	}
+		pg_log(DEBUG1, &err);
+	/* Also when it worked: an interrupt may have come during an optional step. */
+	pg_host_rethrow();
 }
 
 /* key as Redis shall see it; lives until the next call. */
@@ -85,26 +84,54 @@ bool pg_queue_key(const char *key, size_t len)
 	return pushed == SR_PUSH_NEW;
 }
 
+/*
+ * A client's encoding that lacks a character, or want of memory, makes the report itself an ERROR.
+ * It is caught here; nothing was begun that an abort would have to clean up.
+ */
+static void warn_at_commit(sr_flush_result *flushed)
+{
+	size_t				  failed = flushed->kept + flushed->lost;
+	MemoryContext		  context = CurrentMemoryContext;
+	ErrorContextCallback *callbacks = error_context_stack;
+	uint32				  held = InterruptHoldoffCount;
+
+	pg_err_to_ascii(&flushed->err);
+	/* Names and texts of the functions that led here are not ours to translate now. */
+	error_context_stack = NULL;
+	PG_TRY();
+	{
+		ereport(WARNING, (errcode(ERRCODE_WARNING),
+						  errmsg_plural("%zu key was not invalidated: %s",
+										"%zu keys were not invalidated: %s", failed, failed,
+										flushed->err.msg),
+						  flushed->lost == 0
+							  ? errdetail("What is not sent is kept, and sent when Redis is back.")
+							  : errdetail("%zu kept, to be sent when Redis is back; %zu lost.",
+										  flushed->kept, flushed->lost),
+						  flushed->err.hint[0] != '\0' ? errhint("%s", flushed->err.hint) : 0));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		InterruptHoldoffCount = held;
+	}
+	PG_END_TRY();
+	error_context_stack = callbacks;
+}
+
 static void flush_at_commit(void)
 {
 	sr_client	   *client = pg_client_if_any();
 	sr_flush_result flushed;
-	size_t			failed;
 
 	pg_host_set_uninterruptible(true);
 	sr_flush(client, queue, true, &flushed);
 	pg_host_set_uninterruptible(false);
-	if (flushed.kept + flushed.lost == 0)
-		return;
-	failed = flushed.kept + flushed.lost;
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
-						   failed, failed, flushed.err.msg),
-			 flushed.lost == 0 ? errdetail("What is not sent is kept, and sent when Redis is back.")
-							   : errdetail("%zu kept, to be sent when Redis is back; %zu lost.",
-										   flushed.kept, flushed.lost),
-			 flushed.err.hint[0] != '\0' ? errhint("%s", flushed.err.hint) : 0));
+	if (pg_client_refusal() != NULL)
+		flushed.err = *pg_client_refusal();
+	if (flushed.kept + flushed.lost > 0)
+		warn_at_commit(&flushed);
 }
 
 static void refuse_prepare(void)

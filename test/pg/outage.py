@@ -1,10 +1,12 @@
 """Redis away, hung or back again while PostgreSQL commits; and what a session's end does."""
 
+import os
 import re
 import signal
 import time
 
-from harness import Postgres, Redis, Proxy, contains, equal, main, test, true, wait_for
+from harness import (Postgres, Redis, Proxy, contains, equal, main, temp_dir, test, true,
+                     wait_for)
 
 redis = Redis()
 server = Postgres(redis.url)
@@ -175,6 +177,48 @@ def redis_refuses_some_keys_and_not_others():
     contains(shell.run("SELECT redis_get('other');"), "42501")
     shell.close()
     limited.stop()
+
+
+@test
+def a_warning_that_the_client_could_not_read():
+    """An ERROR in COMMIT would be a PANIC: also one for want of a character in an encoding."""
+    path = os.path.join(temp_dir("odd"), "\u65e5\u672c")
+    os.symlink(redis.socket, path)
+    os.chmod(os.path.dirname(path), 0o755)
+    name = "\u6771"
+    server.sql("CREATE PROCEDURE %s() LANGUAGE plpgsql AS $$ BEGIN"
+               " PERFORM redis_invalidate('odd:1'); COMMIT; END $$" % name, "outage")
+    shell = session()
+    shell.run("SET sqlredis.url = 'redis+unix://%s';" % path)
+    equal(shell.run("SELECT redis_ping();"), "PONG")
+    redis.stop()
+    said = shell.run("SET client_encoding = 'LATIN1'; SELECT redis_invalidate('odd:2');")
+    contains(said, "1 key was not invalidated")
+    contains(said, "??????")
+    shell.run("SET client_encoding = 'UTF8';")
+    said = shell.run("DO $$ BEGIN SET client_encoding = 'LATIN1'; CALL %s(); END $$;" % name)
+    contains(said, "2 keys were not invalidated")
+    true("PANIC" not in server.log_text(), server.log_text()[-2000:])
+    redis.start()
+    shell.run("SET client_encoding = 'UTF8';")
+    wait_for("Redis", lambda: shell.run("SELECT redis_ping();") == "PONG")
+    equal(stat(shell, "invalidations_waiting"), "0")
+    shell.close()
+
+
+@test
+def keys_wait_for_settings_that_can_be_used():
+    shell = session()
+    client = redis.client()
+    shell.run("SET sqlredis.key_prefix = 'app:'; SET sqlredis.passfile = '/nonexistent';")
+    client("MSET", "app:t:11", "v", "t:11", "v")
+    said = shell.run("UPDATE t SET n = n + 1 WHERE id = 11;")
+    contains(said, "1 key was not invalidated: cannot use sqlredis.passfile")
+    contains(said, "What is not sent is kept")
+    shell.run("RESET sqlredis.passfile; SELECT redis_ping();")
+    equal(client("EXISTS", "app:t:11"), 0)
+    equal(client("EXISTS", "t:11"), 1)
+    shell.close()
 
 
 @test

@@ -25,6 +25,20 @@ SELECT redis_incr('n', NULL), redis_incr('n', 41), redis_decr('n', by => 2);
 SELECT redis_exists(VARIADIC ARRAY['k', 'n', 'none']);
 SELECT redis_del(VARIADIC array_agg('many:' || i)) FROM generate_series(1, 5000) i;
 SELECT redis_del(VARIADIC ARRAY[]::text[]);
+-- one that is not taken apart is a value like others; a domain over one is an array
+SELECT redis_call('ECHO', ARRAY[1, 2]), redis_call('ECHO', ARRAY['a', NULL]), redis_call('ECHO', '1 2'::int2vector);
+CREATE DOMAIN ints AS int[];
+CREATE DOMAIN words AS text[] CHECK (cardinality(value) < 3);
+SELECT redis_call('ECHO', VARIADIC ARRAY[5]::ints), redis_call('ECHO', VARIADIC ARRAY['word']::words);
+SELECT redis_call('ECHO', ARRAY[5]::ints), redis_exists(VARIADIC ARRAY['k', 'n']::words);
+DROP DOMAIN ints, words;
+-- a composite, a range, an enum, domains
+CREATE TYPE mood AS ENUM ('so so');
+CREATE DOMAIN bytes AS bytea;
+SELECT redis_call('ECHO', ROW(1, 'a b')), redis_call('ECHO', int4range(1, 3)), redis_call('ECHO', 'so so'::mood);
+SELECT redis_set('k', 'so so'::mood), redis_get('k'), redis_set('k', '\x00ff'::bytes), redis_get_bytea('k'), redis_del('k');
+DROP TYPE mood;
+DROP DOMAIN bytes;
 
 -- bytes that are no text
 SELECT redis_set('bin', '\xfffe'::bytea);

@@ -44,6 +44,56 @@ SELECT d FROM typed;
 ROLLBACK;
 RESET ALL;
 DROP TABLE typed;
+-- and it is what a cast to text gives, also for types whose output is another
+CREATE TYPE size AS ENUM ('small', 'very large');
+CREATE TYPE pair AS (at timestamptz, n numeric);
+CREATE DOMAIN code AS char(6);
+CREATE SCHEMA aside CREATE TABLE hidden ();
+CREATE TABLE typed (id int, c code, b bool, s size, i inet, n cidr, p pair, r tstzrange, k regclass, j jsonb, u "char");
+SELECT redis_invalidate_on('typed', '{c}|{b}|{s}|{i}|{n}|{p}|{r}|{k}|{j}|{u}');
+INSERT INTO typed VALUES (1, 'ab', true, 'very large', '10.0.0.1', '10.0.0.0/8', ('2024-01-01 00:00Z', 1.50),
+	'[2024-01-01 00:00Z,2024-02-01 00:00Z)', 'aside.hidden', '{"b": 1, "a": 2}', 'x');
+SET timezone = 'Asia/Tokyo'; SET search_path = public, aside;
+BEGIN;
+DELETE FROM typed;
+SELECT key FROM redis_pending();
+ROLLBACK;
+SET timezone = 'UTC'; SET datestyle = 'ISO'; RESET search_path;
+SELECT redis_invalidate_on('typed', concat_ws('|', VARIADIC array_agg('{' || attname || '}'))) FROM pg_attribute
+	WHERE attrelid = 'typed'::regclass AND attnum > 0;
+BEGIN;
+DELETE FROM typed;
+SELECT key = concat_ws('|', id::text, c::text, b::text, s::text, i::text, n::text, p::text, r::text, k::text, j::text, u::text) AS as_cast
+FROM redis_pending(), (VALUES (1, 'ab'::code, true, 'very large'::size, inet '10.0.0.1', cidr '10.0.0.0/8',
+	('2024-01-01 00:00Z', 1.50)::pair, tstzrange '[2024-01-01 00:00Z,2024-02-01 00:00Z)', 'aside.hidden'::regclass,
+	jsonb '{"b": 1, "a": 2}', 'x'::"char")) v (id, c, b, s, i, n, p, r, k, j, u);
+ROLLBACK;
+RESET ALL;
+DROP TABLE typed;
+DROP TYPE size, pair;
+DROP DOMAIN code;
+DROP SCHEMA aside CASCADE;
+-- more columns than fit on one screen, large ones, ones added and dropped meanwhile
+CREATE TABLE wide (id int, gone int, body text);
+ALTER TABLE wide ALTER body SET STORAGE EXTERNAL;
+INSERT INTO wide VALUES (1, 2, repeat('x', 100000));
+ALTER TABLE wide DROP gone;
+DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('ALTER TABLE wide ADD c%s int DEFAULT %s', i, i); END LOOP; END $$;
+SELECT redis_invalidate_on('wide', 'w:{id}:{body}', (SELECT string_agg('{c' || i || '}', ':' ORDER BY i) FROM generate_series(1, 60) i));
+BEGIN;
+DELETE FROM wide;
+SELECT length(key), right(key, 5) FROM redis_pending();
+ALTER TABLE wide ADD late int DEFAULT 7;
+INSERT INTO wide (id, body) VALUES (2, 'short');
+ALTER TABLE wide DROP late;
+INSERT INTO wide (id, body) VALUES (3, 'short');
+TRUNCATE wide;
+SELECT key FROM redis_pending() WHERE key LIKE 'w:%short';
+ROLLBACK;
+-- triggers are not copied by LIKE
+CREATE TABLE alike (LIKE wide INCLUDING ALL);
+SELECT relation FROM redis_invalidations();
+DROP TABLE wide, alike;
 
 -- the schema of the extension need not be on the path; schema names need quoting
 CREATE SCHEMA "Odd schema";
@@ -116,6 +166,9 @@ SELECT key FROM redis_pending() ORDER BY key COLLATE "C";
 COMMIT;
 SELECT left_over();
 SELECT tgenabled, count(*) FROM pg_trigger WHERE tgname = 'sqlredis_invalidate' GROUP BY 1;
+-- a partition is not half untracked
+SELECT redis_invalidate_off('parts_a');
+SELECT redis_invalidate_on('parts_a', 'other:{id}');
 SELECT redis_invalidate_off('parts');
 SELECT count(*) FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'parts%' AND tgname LIKE 'sqlredis%';
 DROP TABLE parts, parts_b;

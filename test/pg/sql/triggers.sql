@@ -41,6 +41,15 @@ INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i;
 SELECT redis_call('DEBUG', 'POPULATE', '1001', 't');
 DELETE FROM t WHERE id > 10;
 SELECT left_over();
+-- and may be larger than memory
+ALTER TABLE t ADD pad text DEFAULT repeat('x', 200);
+INSERT INTO t SELECT i, i FROM generate_series(1001, 6000) i;
+SET work_mem = '64kB';
+BEGIN;
+UPDATE t SET n = 12;
+SELECT count(*) FROM redis_pending();
+ROLLBACK;
+RESET work_mem;
 DROP TABLE t;
 
 -- what cannot work is refused when it first fires
