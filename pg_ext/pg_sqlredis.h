@@ -67,7 +67,7 @@ void pg_err_to_ascii(sr_err *err);
 /* Say err at a level below ERROR. */
 void pg_log(int level, sr_err *err);
 /* Raise err (or what interrupted the wait), as ERROR. */
-void pg_raise(const sr_err *err) pg_attribute_noreturn();
+void pg_raise(const sr_err *err) __attribute__((noreturn));
 /*
  * A call of cmd failed: raise, or, when sqlredis.on_error lets a read fail open, warn once for this
  * outage and return.
