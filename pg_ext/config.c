@@ -48,6 +48,12 @@ static void note_int(int value, void *extra)
 	changed = true;
 }
 
+/* ALTER ROLE, ALTER DATABASE and CREATE FUNCTION ... SET store it where every user can read it. */
+static bool is_from_catalog(GucSource source)
+{
+	return source == PGC_S_TEST || (source >= PGC_S_GLOBAL && source <= PGC_S_DATABASE_USER);
+}
+
 /* Wrong URLs are refused where they are written, not at the first call. */
 static bool check_url(char **value, void **extra, GucSource source)
 {
@@ -68,12 +74,13 @@ static bool check_url(char **value, void **extra, GucSource source)
 	}
 	has_password = url.password != NULL;
 	sr_url_free(&url);
-	if (!has_password || preloaded || source == PGC_S_DEFAULT)
+	if (!has_password || source == PGC_S_DEFAULT || (preloaded && !is_from_catalog(source)))
 		return true;
 	GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
 	GUC_check_errmsg("sqlredis.url holds a password that every user could read");
 	GUC_check_errhint("Put it into the file that sqlredis.passfile names or into REDIS_URL in the "
-					  "server's environment, or load sqlredis by shared_preload_libraries.");
+					  "server's environment; or into postgresql.conf, with sqlredis in "
+					  "shared_preload_libraries.");
 	return false;
 }
 

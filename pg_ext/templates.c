@@ -54,7 +54,11 @@ struct pg_templates
 /* Room for an integer as text. */
 #define INTEGER_TEXT 24
 
+/* Entries above which those that are no longer valid are looked for: a dropped table's stays one. */
+#define SWEEP_MIN 64
+
 static HTAB	 *by_trigger;
+static long	  sweep_at = SWEEP_MIN;
 static sr_buf key_buffer;
 
 static void on_relcache_change(Datum arg, Oid relation)
@@ -203,6 +207,26 @@ static void compile_all(pg_templates *t, Relation rel, const Trigger *trigger)
 	MemoryContextSwitchTo(before);
 }
 
+/* No entry is in use: keys are queued without a look-up in between. */
+static void sweep(void)
+{
+	HASH_SEQ_STATUS seq;
+	pg_templates   *t;
+
+	hash_seq_init(&seq, by_trigger);
+	while ((t = hash_seq_search(&seq)) != NULL)
+	{
+		if (t->valid)
+			continue;
+		if (t->context != NULL)
+			MemoryContextDelete(t->context);
+		hash_search(by_trigger, &t->key, HASH_REMOVE, NULL);
+		/* A call site's hint may still point here: it must not take it for its own. */
+		t->key = (templates_key){0};
+	}
+	sweep_at = Max(SWEEP_MIN, 2 * hash_get_num_entries(by_trigger));
+}
+
 pg_templates *pg_templates_get(Relation rel, const Trigger *trigger, void **hint)
 {
 	pg_templates *t = *hint;
@@ -210,7 +234,11 @@ pg_templates *pg_templates_get(Relation rel, const Trigger *trigger, void **hint
 	bool		  found = true;
 
 	if (t == NULL || memcmp(&t->key, &wanted, sizeof wanted) != 0)
+	{
+		if (hash_get_num_entries(by_trigger) >= sweep_at)
+			sweep();
 		t = hash_search(by_trigger, &wanted, HASH_ENTER, &found);
+	}
 	if (!found)
 		*t = (pg_templates){.key = wanted};
 	if (!t->valid)

@@ -130,6 +130,11 @@ static void queue_partitions(const TriggerData *td)
 	{
 		Relation rel = table_open(lfirst_oid(cell), AccessShareLock);
 
+		if (rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+			ereport(WARNING,
+					(errmsg("the keys of the rows of foreign table \"%s\" are not invalidated",
+							RelationGetRelationName(rel)),
+					 errhint("DELETE instead of TRUNCATE invalidates them.")));
 		if (rel->rd_rel->relkind == RELKIND_RELATION &&
 			!truncates_itself(rel, td->tg_trigger->tgfoid))
 		{

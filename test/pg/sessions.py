@@ -28,9 +28,19 @@ def a_password_in_the_url_is_refused_unless_preloaded():
     said = shell.run("SHOW sqlredis.url;")
     true("s3cret" not in said, said)
     contains(said, "42501")
-    contains(shell.run("SELECT setting FROM pg_settings WHERE name = 'sqlredis.url';"), "")
+    equal(shell.run("SELECT setting FROM pg_settings WHERE name = 'sqlredis.url';"), "")
     equal(shell.run("SELECT redis_ping();"), "PONG")
     equal(shell.run("SELECT redis_url();"), "redis://:***@127.0.0.1:%d" % guarded.port)
+    shell.close()
+    # the catalogues that hold these can be read by everybody
+    shell = server.session("d")
+    for statement in ("ALTER ROLE reader SET sqlredis.url = '%s'",
+                      "ALTER DATABASE d SET sqlredis.url = '%s'",
+                      "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET sqlredis.url = '%s' AS '0'"):
+        said = shell.run(statement % "redis://:0ther@localhost" + ";")
+        contains(said, "sqlredis.url holds a password that every user could read")
+    shell.run("ALTER ROLE reader SET sqlredis.url = 'redis://localhost/3'; "
+              "ALTER ROLE reader RESET sqlredis.url;")
     shell.close()
 
     server.restart({"shared_preload_libraries": "''", "session_preload_libraries": "'sqlredis'"})
