@@ -170,7 +170,7 @@ def outage(redis, lite, postgres):
     redis("SAVE")
     redis.stop()
     say("redis-server has been stopped; a question gets an error, with a way out, at once")
-    lite("SELECT redis_get('visitors')", "error")
+    lite("SELECT redis_get('visitors')", "[Ee]rror")
     postgres("SELECT redis_get('visitors')", "ERROR.*HINT")
     say("a commit succeeds all the same: the data comes first, and the keys are kept")
     postgres("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'", "WARNING.*UPDATE 1")

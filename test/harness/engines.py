@@ -114,7 +114,7 @@ class SqliteEngine(Engine):
 
     @staticmethod
     def problem(text):
-        found = re.search(r"^(?:Runtime|Parse) error near line \d+: (.*)", text, re.S | re.M)
+        found = re.search(r"^(?:(?:Runtime|Parse) e|E)rror near line \d+: (.*)", text, re.S | re.M)
         if not found:
             return None
         message = re.sub(r" \(\d+\)$", "", found.group(1))

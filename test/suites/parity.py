@@ -16,7 +16,7 @@ def normalise(text):
     """One spelling for both engines' errors; psql's hint goes where SQLite has it."""
     lines = []
     for line in text.splitlines():
-        line = re.sub(r"^(?:ERROR: +|(?:Runtime|Parse) error near line \d+: (?:(?:%s): )?)" % WORDS,
+        line = re.sub(r"^(?:ERROR: +|(?:(?:Runtime|Parse) e|E)rror near line \d+: (?:(?:%s): )?)" % WORDS,
                       "ERROR: ", line)
         hint = re.match(r"^HINT:  (.*)", line)
         if hint:

@@ -7,6 +7,7 @@ path as their argument, REDIS_URL likewise, and fail by their exit code.
 import difflib
 import glob
 import os
+import re
 
 from harness import Redis, TOP, report, run, sqlite, temp_dir
 
@@ -28,6 +29,9 @@ def script(path, redis):
             expected = file.read()
     except OSError:
         expected = ""
+    # what the shell says before the message differs between its versions
+    expected, got = (re.sub(r"(?m)^(?:Runtime |Parse )?[Ee]rror (near line .*?)(?: \(\d+\))?$",
+                            r"Error \1", text) for text in (expected, got))
     diff = list(difflib.unified_diff(expected.splitlines(), got.splitlines(), "expected", "got",
                                      lineterm=""))
     return report("sqlite." + name, "\n".join(diff) if diff else None)

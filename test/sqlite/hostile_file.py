@@ -1,0 +1,86 @@
+"""A database file with a CHECK constraint that calls functions which reach Redis.
+
+SQLite up to 3.40 (and some later ones) runs such a constraint although the functions are DIRECTONLY;
+newer versions refuse the file's schema. Either way nothing may reach Redis.
+"""
+
+import os
+import sqlite3
+
+from harness import Redis, equal, main, sqlite, temp_dir, test, true
+
+redis = Redis()
+
+
+def hostile_file():
+    """Written by somebody who made functions of these names up."""
+    path = os.path.join(temp_dir("sqlite"), "hostile.db")
+    author = sqlite3.connect(path)
+    author.create_function("redis_set", 2, lambda key, value: 1)
+    author.execute("""CREATE TABLE c (a CHECK ("REDIS_SET"('stolen', a)))""")
+    author.execute("CREATE TABLE innocent (v)")
+    author.commit()
+    author.close()
+    return path
+
+
+def refused(db, sql):
+    try:
+        db.execute(sql).fetchall()
+    except sqlite3.Error as problem:
+        true("redis_set" in str(problem).lower() or "logic error" in str(problem), str(problem))
+        return
+    raise AssertionError("not refused: " + sql)
+
+
+def nothing_reached_redis():
+    equal(redis("EXISTS", "stolen"), 0, "the constraint reached Redis")
+
+
+@test
+def a_check_constraint_does_not_reach_redis():
+    db = sqlite.connect(redis.url, hostile_file())
+    refused(db, "INSERT INTO c VALUES (1)")
+    nothing_reached_redis()
+    try:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("INSERT INTO c VALUES ('caught')")
+        db.execute("PRAGMA ignore_check_constraints = OFF")
+    except sqlite3.Error:
+        pass  # the schema itself is refused
+    for check in ("PRAGMA integrity_check", "PRAGMA main.quick_check",
+                  "SELECT redis_get('direct'), integrity_check FROM pragma_integrity_check('c')"):
+        try:
+            db.execute(check).fetchall()
+        except sqlite3.Error:
+            pass
+        nothing_reached_redis()
+    db.close()
+
+
+@test
+def the_application_itself_still_may():
+    db = sqlite.connect(redis.url)
+    path = hostile_file()
+    db.execute("CREATE TABLE mine (v)")
+    db.execute("ATTACH ? AS file", (path,))
+    equal(db.execute("SELECT redis_set('direct', 1)").fetchone()[0], 1)
+    # a statement that writes could run the constraint: it may not name what a table there names
+    try:
+        db.execute("INSERT INTO mine SELECT redis_set('direct', 2)")
+    except sqlite3.Error as problem:
+        true("A CHECK constraint must not call" in str(problem), str(problem))
+    db.execute("INSERT INTO mine SELECT redis_get('direct')")
+    db.execute("DETACH file")
+    db.execute("INSERT INTO mine SELECT redis_set('direct', 3)")
+    equal(redis("GET", "direct"), b"3")
+    db.execute("CREATE TEMP TRIGGER own AFTER INSERT ON mine "
+               "BEGIN SELECT redis_set('direct', NEW.v); END")
+    db.execute("INSERT INTO mine VALUES (4)")
+    equal(redis("GET", "direct"), b"4", "a TEMP trigger is the application's own")
+    nothing_reached_redis()
+    db.close()
+
+
+if __name__ == "__main__":
+    main()
