@@ -34,12 +34,6 @@ CREATE TRIGGER file.t4 AFTER INSERT ON secrets BEGIN INSERT INTO secrets SELECT 
 INSERT INTO secrets VALUES (5, 'e');
 DROP TRIGGER file.t4;
 SELECT count(*) FROM secrets;
-.print == other places of a schema
-CREATE TABLE file.c2 (a, b AS (redis_get(a)));
-CREATE TABLE file.c3 (a DEFAULT (redis_get('secret')));
-INSERT INTO c3 DEFAULT VALUES;
-CREATE INDEX file.i ON secrets (redis_get(v));
-CREATE INDEX file.i ON secrets (v) WHERE redis_exists(v);
 .print == redis_invalidate is what triggers may call, within what the application allows
 CREATE TRIGGER file.t5 AFTER DELETE ON secrets BEGIN SELECT redis_invalidate(OLD.v); END;
 CREATE VIEW file.v9 AS SELECT redis_invalidate('user:1') AS v;
