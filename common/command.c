@@ -306,7 +306,8 @@ bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 	sr_line_free(&line);
 	if (!ok || out->reply == NULL || !shape_reply(cmd, out, err))
 		return false;
-	if (cmd->shape == SR_SHAPE_TEXT && (cmd->flags & SR_READ))
+	/* A read of a value, as redis_get is: those have bytea twins. */
+	if ((cmd->flags & SR_BINARY) && (cmd->flags & SR_READ))
 		sr_client_count_read(c, out->value.type != SR_TYPE_NULL);
 	return true;
 }

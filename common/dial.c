@@ -179,6 +179,8 @@ bool sr_dial(sr_client *c, sr_err *err)
 
 		if (dial_once(c, deadline, err))
 		{
+			/* another server perhaps, or the same one in another state: what it said is void */
+			c->backlog_not_before = 0;
 			c->stats.connects++;
 			if (c->stats.connects > 1)
 				c->stats.reconnects++;
