@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -34,8 +35,11 @@
 
 #if PG_VERSION_NUM >= 160000
 #define is_owner(relation) object_ownercheck(RelationRelationId, relation, GetUserId())
+#define may_execute(function, role)                                                                \
+	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #else
-#define is_owner(relation) pg_class_ownercheck(relation, GetUserId())
+#define is_owner(relation)			pg_class_ownercheck(relation, GetUserId())
+#define may_execute(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
 /* Before 16, PG_FUNCTION_INFO_V1 does not export what it declares. */

@@ -13,6 +13,9 @@
 
 #include "core.h"
 
+/* A buffer that grew beyond it for one key is not kept for the next. */
+#define PG_KEEP_BYTES ((size_t) 1024 * 1024)
+
 /* ---- host.c: how a backend waits ---- */
 
 extern const sr_host pg_host;

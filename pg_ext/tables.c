@@ -206,6 +206,23 @@ static void check_not_cloned(Oid relation, Oid function)
 	table_close(rel, NoLock);
 }
 
+/*
+ * PostgreSQL clones the trigger for a new partition with the rights of whoever adds it, and its
+ * "permission denied" does not say for what.
+ */
+static void warn_of_partitions_to_come(Oid relation, Oid function)
+{
+	Relation rel = table_open(relation, NoLock);
+	Oid		 owner = rel->rd_rel->relowner;
+
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !may_execute(function, owner))
+		ereport(WARNING,
+				(errmsg("role \"%s\", which owns \"%s\", can no longer add partitions to it",
+						GetUserNameFromId(owner, false), RelationGetRelationName(rel)),
+				 errhint("Grant EXECUTE ON FUNCTION redis_invalidate() to those who add them.")));
+	table_close(rel, NoLock);
+}
+
 Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd)
 {
 	Oid		  relation, function;
@@ -236,6 +253,7 @@ Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd)
 		create_triggers(lfirst_oid(cell), relation, function, count, texts,
 						quote_arguments(count, texts));
 	SPI_finish();
+	warn_of_partitions_to_come(relation, function);
 	PG_RETURN_INT64(count);
 }
 

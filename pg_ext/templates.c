@@ -347,6 +347,8 @@ static void queue_one(compiled *c, TupleTableSlot *slot)
 	if (sr_template_expand(c->template, c->texts, &key_buffer) != SR_EXPANDED)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	pg_queue_key(key_buffer.data, key_buffer.len);
+	if (key_buffer.cap > PG_KEEP_BYTES)
+		sr_buf_free(&key_buffer);
 }
 
 /* Certainly the same key: the common UPDATE leaves an integer id alone. */

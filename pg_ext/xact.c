@@ -27,12 +27,14 @@ const sr_inval *pg_queue(void)
 static void dial(sr_client *client)
 {
 	sr_err err = {0};
+	bool   ok;
 
 	dialled = true;
-	if (!sr_client_connect(client, 0, &err))
-		pg_log(DEBUG1, &err);
+	ok = sr_client_connect(client, 0, &err);
 	/* Also when it worked: an interrupt may have come during an optional step. */
 	pg_host_rethrow();
+	if (!ok)
+		pg_log(DEBUG1, &err);
 }
 
 /* key as Redis shall see it; lives until the next call. */
@@ -72,6 +74,8 @@ bool pg_queue_key(const char *key, size_t len)
 		key = whole_key(client, key, &len);
 		if (key != NULL)
 			pushed = sr_inval_push(queue, key, len, GetCurrentTransactionNestLevel());
+		if (prefixed.cap > PG_KEEP_BYTES)
+			sr_buf_free(&prefixed);
 	}
 	if (pushed == SR_PUSH_NO_MEMORY)
 		ereport(ERROR,

@@ -64,6 +64,26 @@ SET sqlredis.passfile = '/nonexistent/passfile';
 SELECT redis_ping();
 RESET sqlredis.passfile;
 SELECT redis_ping();
+-- who adds a partition needs what its trigger needs
+SET ROLE nobody_special;
+CREATE TABLE parted (id int) PARTITION BY LIST (id);
+RESET ROLE;
+SELECT redis_invalidate_on('parted', 'parted:{id}');
+REVOKE EXECUTE ON FUNCTION redis_invalidate() FROM nobody_special;
+SELECT redis_invalidate_on('parted', 'parted:{id}');
+DROP TABLE parted;
+-- a function of the same name on the caller's path is not the extension's
+CREATE SCHEMA redis_invalidate AUTHORIZATION nobody_special;
+SET ROLE nobody_special;
+CREATE FUNCTION redis_invalidate.redis_invalidate() RETURNS trigger LANGUAGE plpgsql AS
+	$$ BEGIN RAISE 'called as %', current_user; END $$;
+CREATE TABLE redis_invalidate.redis_invalidate (id int);
+RESET ROLE;
+SET search_path = redis_invalidate, public;
+SELECT redis_invalidate_on('redis_invalidate', 'r:{id}');
+INSERT INTO redis_invalidate VALUES (1);
+RESET search_path;
+DROP SCHEMA redis_invalidate CASCADE;
 DROP TABLE tracked, mine, theirs;
 REVOKE ALL ON SCHEMA public FROM nobody_special;
 REVOKE ALL ON FUNCTION redis_get(text), redis_invalidate_on(regclass, VARIADIC text[]), redis_invalidate() FROM nobody_special;
