@@ -24,6 +24,12 @@ def main():
     for source in sorted(glob.glob(os.path.join(glob.escape(TOP), "test/core/test_*.c"))):
         name = os.path.basename(source)[:-2]
         good = check(name, [os.path.join(TOP, "build/test/plain", name)], env=env) and good
+    for source in sorted(glob.glob(os.path.join(glob.escape(TOP), "test/sqlite/*.c"))):
+        name = os.path.basename(source)[:-2]
+        redis("FLUSHALL")
+        good = check("sqlite." + name + " (program)",
+                     [os.path.join(TOP, "build/test/sqlite", name), sqlite.EXTENSION],
+                     env=sqlite.environment(redis.url), cwd=temp_dir("valgrind")) and good
     for script in sorted(glob.glob(os.path.join(glob.escape(TOP), "test/sqlite/*.sql")) +
                          glob.glob(os.path.join(glob.escape(TOP), "test/parity/*.sql"))):
         name = os.path.basename(script)[:-4]
