@@ -40,17 +40,17 @@ static int64_t now_ms(void *ctx)
 	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* ms until deadline, or until all waits are to end. */
 static long remaining(int64_t deadline)
 {
-	int64_t ms = deadline - now_ms(NULL);
+	int64_t end = state.give_up_at != 0 ? Min(deadline, state.give_up_at) : deadline;
+	int64_t ms = end - now_ms(NULL);
 
 	return ms < 0 ? 0 : (long) Min(ms, INT_MAX);
 }
 
 static sr_wait wait_by_poll(struct pollfd *fds, unsigned nfds, int64_t deadline)
 {
-	if (state.give_up_at != 0)
-		deadline = Min(deadline, state.give_up_at);
 	for (;;)
 	{
 		long ms = remaining(deadline);
@@ -230,7 +230,7 @@ void pg_host_set_uninterruptible(bool on)
 
 void pg_host_give_up_after(int64_t ms)
 {
-	state.give_up_at = now_ms(NULL) + ms;
+	state.give_up_at = ms > 0 ? now_ms(NULL) + ms : 0;
 }
 
 void pg_host_rethrow(void)

@@ -25,7 +25,7 @@ extern const sr_host pg_host;
  * raising would be a PANIC and no memory may be allocated.
  */
 void pg_host_set_uninterruptible(bool on);
-/* From now on no uninterruptible wait goes on for longer, all together: the session is ending. */
+/* From now on all waits together end within ms; 0: no such limit. */
 void pg_host_give_up_after(int64_t ms);
 /* Raise what interrupted the core's last wait, if anything did. */
 void pg_host_rethrow(void);

@@ -21,16 +21,18 @@ const sr_inval *pg_queue(void)
 }
 
 /*
- * COMMIT does not dial: the connection is there before, or the keys wait for the next chance. A
- * Redis that is away is no reason to fail the statement.
+ * Make sure of a connection: COMMIT does not dial. A Redis that is away is no reason to fail the
+ * statement. limit: ms; 0: connect_timeout alone.
  */
-static void dial(sr_client *client)
+static void dial(sr_client *client, int limit)
 {
 	sr_err err = {0};
 	bool   ok;
 
 	dialled = true;
+	pg_host_give_up_after(limit);
 	ok = sr_client_connect(client, 0, &err);
+	pg_host_give_up_after(0);
 	/* Also when it worked: an interrupt may have come during an optional step. */
 	pg_host_rethrow();
 	if (!ok)
@@ -70,7 +72,7 @@ bool pg_queue_key(const char *key, size_t len)
 	if (queue != NULL)
 	{
 		if (!dialled)
-			dial(client);
+			dial(client, 0);
 		key = whole_key(client, key, &len);
 		if (key != NULL)
 			pushed = sr_inval_push(queue, key, len, GetCurrentTransactionNestLevel());
@@ -156,13 +158,19 @@ static void on_xact(XactEvent event, void *arg)
 		return;
 	switch (event)
 	{
+		case XACT_EVENT_PRE_COMMIT:
+			/*
+			 * The connection may have broken since the first key. Not for longer than COMMIT itself
+			 * would wait: a failure here opens the breaker, and COMMIT then does not wait at all.
+			 */
+			dial(pg_client_for_queue(), pg_setting_commit_timeout);
+			break;
 		case XACT_EVENT_COMMIT: flush_at_commit(); break;
 		case XACT_EVENT_PRE_PREPARE: refuse_prepare(); break;
 		case XACT_EVENT_ABORT: sr_inval_clear(queue); break;
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
 		case XACT_EVENT_PREPARE:
-		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT: break;
 	}
 }

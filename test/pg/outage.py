@@ -253,6 +253,23 @@ def reads_fail_open_when_told_to():
 
 
 @test
+def a_connection_lost_before_the_commit_is_made_anew():
+    shell = session()
+    client = redis.client()
+    client("SET", "t:1", "v")
+    shell.run("BEGIN; UPDATE t SET n = n + 1 WHERE id = 1;")
+    client("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    # after a second of idleness, or a broken exchange, that is noticed
+    contains(shell.run("SELECT redis_incr('broken');") + shell.run("ROLLBACK;"), "08006")
+    shell.run("BEGIN; UPDATE t SET n = n + 1 WHERE id = 1;")
+    client("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    time.sleep(1.1)
+    equal(shell.run("COMMIT;"), "")
+    equal(client("EXISTS", "t:1"), 0)
+    shell.close()
+
+
+@test
 def the_breaker_is_shared_when_preloaded():
     server.restart({"shared_preload_libraries": "'sqlredis'"})
     first, second = session(), session()
