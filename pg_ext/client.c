@@ -19,9 +19,7 @@ static bool		   warned;	/* of this outage, when reads fail open */
 static sr_breaker *shared_breakers;
 
 static shmem_startup_hook_type earlier_startup_hook;
-#if PG_VERSION_NUM >= 150000
 static shmem_request_hook_type earlier_request_hook;
-#endif
 
 /* What a session could not deliver gets one more chance, no longer than a COMMIT would wait. */
 static void close_client(int code, Datum arg)
@@ -172,10 +170,8 @@ void pg_call_succeeded(void)
 
 static void request_shmem(void)
 {
-#if PG_VERSION_NUM >= 150000
 	if (earlier_request_hook != NULL)
 		earlier_request_hook();
-#endif
 	RequestAddinShmemSpace(MAXALIGN(BREAKER_SLOTS * sizeof(sr_breaker)));
 }
 
@@ -198,12 +194,8 @@ void pg_client_init(bool preloaded)
 {
 	if (!preloaded)
 		return;
-#if PG_VERSION_NUM >= 150000
 	earlier_request_hook = shmem_request_hook;
 	shmem_request_hook = request_shmem;
-#else
-	request_shmem();
-#endif
 	earlier_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = startup_shmem;
 }

@@ -1,5 +1,5 @@
 /*
- * pg_compat.h - every difference between PostgreSQL versions, in one place. 14 to 18.
+ * pg_compat.h - every difference between PostgreSQL versions, in one place. 15 to 18.
  */
 #ifndef SQLREDIS_PG_COMPAT_H
 #define SQLREDIS_PG_COMPAT_H
@@ -18,8 +18,8 @@
 #endif
 #include "utils/wait_event.h"
 
-#if PG_VERSION_NUM < 140000
-#error sqlredis needs PostgreSQL 14 or later
+#if PG_VERSION_NUM < 150000
+#error sqlredis needs PostgreSQL 15 or later
 #endif
 
 /* A set that lives until it is freed, whatever transaction ends meanwhile. */
@@ -27,10 +27,6 @@
 #define create_wait_event_set(n) CreateWaitEventSet(NULL, n)
 #else
 #define create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
-#endif
-
-#if PG_VERSION_NUM < 150000
-#define MarkGUCPrefixReserved(name) EmitWarningsOnPlaceholders(name)
 #endif
 
 #if PG_VERSION_NUM >= 160000
