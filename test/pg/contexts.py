@@ -142,7 +142,7 @@ def dumped_and_restored():
 def foreign_partitions():
     server.sql("CREATE EXTENSION postgres_fdw; CREATE TABLE far (x text, id int);"
                "CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '%s', dbname 'd');"
-               "CREATE USER MAPPING FOR CURRENT_USER SERVER loop;"
+               "CREATE USER MAPPING FOR CURRENT_USER SERVER loop OPTIONS (user 'postgres');"
                "CREATE TABLE f (id int, x text) PARTITION BY LIST (id);"
                "CREATE TABLE f2 PARTITION OF f FOR VALUES IN (2);"
                "CREATE FOREIGN TABLE f1 PARTITION OF f FOR VALUES IN (1) SERVER loop"
