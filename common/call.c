@@ -86,6 +86,21 @@ static const blocking blockings[] = {
 	{"WAIT", 2, 1},			{"WAITAOF", 3, 1},		{"XREAD", 0, 1},		  {"XREADGROUP", 0, 1},
 };
 
+/* The number after XREAD's or XREADGROUP's BLOCK; a stream, group or consumer may have that name. */
+static int timeout_option(const sr_argv *cmd)
+{
+	for (int at = 1; at + 1 < cmd->argc && !is_word(cmd, at, "STREAMS"); at++)
+	{
+		if (is_word(cmd, at, "BLOCK"))
+			return at + 1;
+		if (is_word(cmd, at, "COUNT"))
+			at++;
+		else if (is_word(cmd, at, "GROUP"))
+			at += 2;
+	}
+	return 0;
+}
+
 /* The number of the argument that holds cmd's timeout; 0: it does not block. */
 static int timeout_argument(const sr_argv *cmd, double *unit)
 {
@@ -100,9 +115,7 @@ static int timeout_argument(const sr_argv *cmd, double *unit)
 			return cmd->argc + b->at;
 		if (b->at > 0)
 			return b->at < cmd->argc ? b->at : 0;
-		for (int at = 1; at + 1 < cmd->argc; at++)
-			if (is_word(cmd, at, "BLOCK"))
-				return at + 1;
+		return timeout_option(cmd);
 	}
 	return 0;
 }

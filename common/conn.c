@@ -184,7 +184,8 @@ static sr_reply *call(sr_client *c, const sr_argv *cmd, unsigned flags, int64_t 
 			return NULL;
 		ok = sr_exchange_run(c, &x, err);
 		sr_breaker_report(c, ok ? NULL : err);
-		if (ok)
+		/* an error came while the command was on its way, and the server closed: it is the answer */
+		if (ok || (s.reply != NULL && s.reply->kind == SR_ERROR && err->cls == SR_E_LOST))
 			return s.reply;
 		sr_reply_free(s.reply);
 		if (err->cls == SR_E_LOST && attempt == 0 &&

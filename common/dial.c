@@ -101,6 +101,21 @@ static bool matters(step s, const sr_err *err)
 		   err->cls == SR_E_QUOTA;
 }
 
+/* Servers that do not know AUTH, or only its form, repeat in their refusal what they were sent. */
+static void fail_auth(const sr_client *c, const sr_reply *reply, sr_err *why)
+{
+	static const char unknown[] = "ERR unknown command";
+	const char		 *password = password_of(c);
+
+	why->cls = SR_E_AUTH;
+	if (reply->len >= sizeof(unknown) - 1 && memcmp(reply->str, unknown, sizeof(unknown) - 1) == 0)
+		sr_fail(why, SR_E_AUTH, why->hint, "%s 'AUTH'", unknown);
+	else if (password != NULL && password[0] != '\0' &&
+			 memmem(reply->str, reply->len, password, strlen(password)) != NULL)
+		sr_fail(why, SR_E_AUTH, why->hint, "Redis at %s refused AUTH and repeats the password",
+				c->where);
+}
+
 static void on_step_reply(void *ctx, sr_reply *reply)
 {
 	greeting *g = ctx;
@@ -115,7 +130,7 @@ static void on_step_reply(void *ctx, sr_reply *reply)
 
 		sr_fail_reply(&why, reply->str, reply->len);
 		if (s == STEP_AUTH && why.cls == SR_E_REPLY)
-			why.cls = SR_E_AUTH;
+			fail_auth(g->c, reply, &why);
 		if (matters(s, &why))
 			g->refused = why;
 	}

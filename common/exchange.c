@@ -289,13 +289,13 @@ static bool loop(wire *w, sr_err *err)
 		{
 			sr_err why;
 
-			/* a server that refuses says why before it closes */
-			if (w->c->fresh && !read_some(w, &why) && why.cls != SR_E_LOST)
+			/* a server that refuses a client or a command says why before it closes */
+			if (err->cls == SR_E_LOST && !read_some(w, &why) && why.cls != SR_E_LOST)
 				*err = why;
 			return false;
 		}
-		if (w->pos == w->len && (w->more || w->data == w->large))
-			w->again = true; /* there is more to write: look for replies without waiting */
+		if (w->pos == w->len && (w->more || w->large != NULL))
+			w->again = true; /* there may be more to write: look for replies without waiting */
 		if (w->again ? overdue(w) : !wait_some(w, err))
 			return w->again && fail_timeout(w, err);
 		if (!read_some(w, err))

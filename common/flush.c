@@ -24,6 +24,7 @@ typedef struct flusher
 	size_t			 total;
 	size_t			 asked, answered; /* how far commands went out and replies came in */
 	size_t			 batch_keys;
+	int64_t			 until;	  /* absolute ms, for singles too; 0: no end */
 	bool			 stop;	  /* Redis is not able to now: ask no more */
 	sr_inval		*kept;	  /* answered, but not done; NULL until needed */
 	sr_inval		*singles; /* refused with others: each to be asked alone; likewise */
@@ -155,9 +156,6 @@ static void on_batch_reply(void *ctx, sr_reply *reply)
 static bool send_all(flusher *f, bool commit, unsigned flags, sr_err *err)
 {
 	sr_client *c = f->c;
-	int64_t	   now = sr_now(&c->host);
-	int64_t all = c->command_timeout > c->commit_timeout ? c->command_timeout : c->commit_timeout;
-	bool	bounded = commit || (flags & SR_NO_DIAL) != 0;
 
 	for (int attempt = 0;; attempt++)
 	{
@@ -165,7 +163,7 @@ static bool send_all(flusher *f, bool commit, unsigned flags, sr_err *err)
 						 .next = next_batch,
 						 .reply = on_batch_reply,
 						 .idle = commit ? c->commit_timeout : c->command_timeout,
-						 .until = bounded ? now + all : 0};
+						 .until = f->until};
 		bool		ok;
 
 		if (!sr_client_ready(c, flags, err))
@@ -183,7 +181,12 @@ static bool send_all(flusher *f, bool commit, unsigned flags, sr_err *err)
 /* Ask for each key that was refused together with others by itself. */
 static void send_singles(flusher *f, bool commit, unsigned flags, bool connected)
 {
-	flusher one = {.c = f->c, .first = f->singles, .batch_keys = 1, .kept = f->kept, .out = f->out};
+	flusher one = {.c = f->c,
+				   .first = f->singles,
+				   .batch_keys = 1,
+				   .until = f->until,
+				   .kept = f->kept,
+				   .out = f->out};
 	sr_err	err;
 
 	if (f->singles == NULL)
@@ -244,9 +247,12 @@ static void keep_rest(flusher *f, sr_inval *q)
 static void flush(sr_client *c, sr_inval *q, bool commit, unsigned flags, sr_flush_result *out)
 {
 	flusher f = {.c = c, .first = c->backlog, .second = q, .batch_keys = BATCH_KEYS, .out = out};
+	int64_t all = c->command_timeout > c->commit_timeout ? c->command_timeout : c->commit_timeout;
 	sr_err	err;
 	bool	ok;
 
+	if (commit || (flags & SR_NO_DIAL) != 0)
+		f.until = sr_now(&c->host) + all;
 	f.total = sr_inval_count(c->backlog) + (q != NULL ? sr_inval_count(q) : 0);
 	c->flushing = true;
 	ok = send_all(&f, commit, flags, &err);

@@ -217,7 +217,7 @@ static void examine(health *h, sr_client *c)
 	if (sr_client_connect(c, SR_PROBE, &h->err))
 	{
 		start = microseconds();
-		reply = sr_client_call(c, &ping, SR_SAFE_TO_RESEND, 0, &h->err);
+		reply = sr_client_call(c, &ping, SR_SAFE_TO_RESEND | SR_PROBE, 0, &h->err);
 		cells[1] = (sr_value){.type = SR_TYPE_DOUBLE, .d = (microseconds() - start) / 1000};
 	}
 	cells[0] = (sr_value){.type = SR_TYPE_BOOLEAN, .i = reply != NULL};
