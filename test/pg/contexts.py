@@ -224,7 +224,7 @@ def functions_where_expressions_are():
     redis("SET", "1", "one")
     shell, _ = session()
     said = shell.run("""
-        CREATE FUNCTION cached(k text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN redis_get(k); END';
+        CREATE FUNCTION cached(k text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN public.redis_get(k); END';
         CREATE TABLE e (id int CHECK (redis_exists('1') = 1), g text GENERATED ALWAYS AS (cached('1')) STORED,
             d text DEFAULT redis_get('1'));
         CREATE INDEX ON e (cached(id::text));
