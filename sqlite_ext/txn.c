@@ -178,10 +178,24 @@ static int begin(sqlite3_vtab *vtab)
 	return SQLITE_OK;
 }
 
-/* May refuse the commit; there is no reason to. */
-static int sync_nothing(sqlite3_vtab *vtab)
+/*
+ * About to commit. The connection may have broken since the first key: xCommit does not dial. Not for
+ * longer than xCommit itself would wait, and a failure here leaves it nothing to wait for. It might
+ * refuse the commit; there is no reason to.
+ */
+static int before_commit(sqlite3_vtab *vtab)
 {
-	(void) vtab;
+	sq_db		 *st = state(vtab);
+	const sr_host host = sq_host(st);
+	sr_err		  ignored = {0};
+
+	if (sr_inval_count(st->queue) == 0)
+		return SQLITE_OK;
+	st->no_sql = true;
+	st->give_up_at = host.now_ms(st) + st->settings.commit_timeout;
+	sr_client_connect(st->client, 0, &ignored);
+	st->give_up_at = 0;
+	st->no_sql = false;
 	return SQLITE_OK;
 }
 
@@ -378,7 +392,7 @@ static const sqlite3_module module = {
 	.xRowid = rowid,
 	.xUpdate = update,
 	.xBegin = begin,
-	.xSync = sync_nothing,
+	.xSync = before_commit,
 	.xCommit = commit_done,
 	.xRollback = roll_back,
 	.xSavepoint = savepoint,

@@ -336,6 +336,21 @@ def redis_is_down_and_the_log_says_so():
 
 
 @test
+def a_connection_lost_before_the_commit_is_made_anew():
+    db = connect()
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+    db.execute("SELECT redis_invalidate_on('t', 't:{id}')").fetchall()
+    fill("t:1")
+    db.execute("BEGIN")
+    db.execute("INSERT INTO t VALUES (1, 'x')")
+    redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    time.sleep(1.1)  # a connection that was used within a second is taken to be alive
+    db.execute("COMMIT")
+    equal(left(), [])
+    db.close()
+
+
+@test
 def kept_keys_go_at_close():
     own = Redis()
     path = new_file(rows=3)
