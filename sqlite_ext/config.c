@@ -183,11 +183,17 @@ static void unknown(const char *name, sr_err *err)
 	sr_buf_free(&known);
 }
 
+/* An empty text unsets. */
 static bool set_number(sq_settings *s, const setting *what, const char *text, sr_err *err)
 {
 	char   *end;
 	int64_t n;
 
+	if (*text == '\0')
+	{
+		*number_of(s, what) = what->dflt;
+		return true;
+	}
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	if (end == text || *end != '\0' || errno != 0 || n < what->min || n > what->max)

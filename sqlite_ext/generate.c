@@ -220,6 +220,17 @@ static void add_if_changed(sqlite3_str *sql, const char *const *columns, int cou
 	sqlite3_str_appendall(sql, " AND ");
 }
 
+/* NEW's column as it will be stored: OR REPLACE replaces a NULL where there must be none. */
+static void add_stored(sqlite3_str *sql, const sq_relation *r, const char *name)
+{
+	int i = sq_relation_column(r, name);
+
+	if (i >= 0 && r->columns[i].fallback != NULL)
+		sqlite3_str_appendf(sql, "coalesce(NEW.\"%w\", %s)", name, r->columns[i].fallback);
+	else
+		sqlite3_str_appendf(sql, "NEW.\"%w\"", name);
+}
+
 static bool add_victims(sqlite3_str *sql, const sq_plan *plan, bool update)
 {
 	const sq_relation *r = plan->relation;
@@ -245,9 +256,12 @@ static bool add_victims(sqlite3_str *sql, const sq_plan *plan, bool update)
 		if (update)
 			add_if_changed(sql, (const char *const *) u->columns, u->count);
 		for (int j = 0; j < u->count; j++)
-			sqlite3_str_appendf(sql, "%s" VICTIM ".\"%w\" = NEW.\"%w\" COLLATE \"%w\"",
-								j == 0 ? "" : " AND ", u->columns[j], u->columns[j],
-								u->collations[j]);
+		{
+			sqlite3_str_appendf(sql, "%s" VICTIM ".\"%w\" = ", j == 0 ? "" : " AND ",
+								u->columns[j]);
+			add_stored(sql, r, u->columns[j]);
+			sqlite3_str_appendf(sql, " COLLATE \"%w\"", u->collations[j]);
+		}
 		sqlite3_str_appendall(sql, "; ");
 	}
 	return true;

@@ -44,13 +44,17 @@ static bool surely_direct(sqlite3 *db, const char *name)
 	return named;
 }
 
-/* false: a table of the schema names the function, or it cannot be found out */
+/*
+ * false: a table of the schema names the function, or it cannot be found out. What is no view and no
+ * trigger by its text is a table here: SQLite takes a type written by hand, 'TABLE', for one as well.
+ */
 static bool schema_is_silent(sqlite3 *db, const char *schema, const char *name, sr_err *err)
 {
 	sqlite3_stmt *stmt =
 		sq_prepare(db, err,
-				   "SELECT name FROM \"%w\".sqlite_master WHERE type = 'table' AND "
-				   "instr(lower(sql), %Q) > 0",
+				   "SELECT name FROM \"%w\".sqlite_master WHERE instr(lower(sql), %Q) > 0 AND "
+				   "substr(upper(sql), 1, 12) <> 'CREATE VIEW ' AND "
+				   "substr(upper(sql), 1, 15) <> 'CREATE TRIGGER '",
 				   schema, name);
 	bool silent;
 

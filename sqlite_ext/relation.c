@@ -4,58 +4,9 @@
  */
 #include "sqlredis.h"
 
-#include <stdarg.h>
 #include <string.h>
 
-/* ---- statements ---- */
-
-static sqlite3_stmt *prepare_list(sqlite3 *db, sr_err *err, const char *fmt, va_list args)
-{
-	char		 *sql = sqlite3_vmprintf(fmt, args);
-	sqlite3_stmt *stmt = NULL;
-
-	if (sql == NULL)
-		sr_fail_memory(err);
-	else if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		sq_fail_sqlite(err, db, "SQLite");
-	sqlite3_free(sql);
-	return stmt;
-}
-
-sqlite3_stmt *sq_prepare(sqlite3 *db, sr_err *err, const char *fmt, ...)
-{
-	sqlite3_stmt *stmt;
-	va_list		  args;
-
-	va_start(args, fmt);
-	stmt = prepare_list(db, err, fmt, args);
-	va_end(args);
-	return stmt;
-}
-
-bool sq_exec(sqlite3 *db, sr_err *err, const char *fmt, ...)
-{
-	sqlite3_stmt *stmt;
-	va_list		  args;
-
-	va_start(args, fmt);
-	stmt = prepare_list(db, err, fmt, args);
-	va_end(args);
-	if (stmt == NULL)
-		return false;
-	while (sqlite3_step(stmt) == SQLITE_ROW)
-		;
-	if (sqlite3_finalize(stmt) == SQLITE_OK)
-		return true;
-	return sq_fail_sqlite(err, db, "SQLite");
-}
-
-char *sq_column_copy(sqlite3_stmt *stmt, int i)
-{
-	const char *text = (const char *) sqlite3_column_text(stmt, i);
-
-	return sqlite3_mprintf("%s", text != NULL ? text : "");
-}
+/* ---- reading: helpers ---- */
 
 /* Ends a loop over rows: done, or a failure that step reported. */
 static bool finish(sqlite3 *db, sqlite3_stmt *stmt, bool ok, sr_err *err)
@@ -83,6 +34,7 @@ void sq_relation_free(sq_relation *r)
 	{
 		sqlite3_free(r->columns[i].name);
 		sqlite3_free(r->columns[i].type);
+		sqlite3_free(r->columns[i].fallback);
 	}
 	for (int i = 0; i < r->unique_count; i++)
 	{
@@ -133,6 +85,11 @@ static bool read_columns(sqlite3 *db, sq_relation *r, sr_err *err)
 		column->type = sq_column_copy(stmt, 2);
 		column->hidden = sqlite3_column_int(stmt, 6);
 		ok = column->name != NULL && column->type != NULL;
+		if (sqlite3_column_int(stmt, 3) && sqlite3_column_type(stmt, 4) != SQLITE_NULL)
+		{
+			column->fallback = sq_column_copy(stmt, 4);
+			ok = ok && column->fallback != NULL;
+		}
 	}
 	return finish(db, stmt, ok, err);
 }
@@ -154,6 +111,22 @@ static bool add_unique_column(sq_unique *u, sqlite3_stmt *stmt)
 	return columns[u->count - 1] != NULL && collations[u->count - 1] != NULL;
 }
 
+/*
+ * Where OR REPLACE puts a default that is no literal, or computes a column from one, a BEFORE trigger
+ * does not see what will be stored.
+ */
+static bool is_unforeseeable(const sq_relation *r, const char *name)
+{
+	int i = sq_relation_column(r, name);
+
+	if (i < 0 || r->columns[i].hidden <= 1)
+		return i >= 0 && r->columns[i].fallback != NULL && !sq_is_literal(r->columns[i].fallback);
+	for (i = 0; i < r->column_count; i++)
+		if (r->columns[i].fallback != NULL)
+			return true;
+	return false;
+}
+
 /* The columns of one unique index, with the collations it compares them by. */
 static bool read_unique(sqlite3 *db, const sq_relation *r, const char *index, sq_unique *u,
 						sr_err *err)
@@ -169,6 +142,7 @@ static bool read_unique(sqlite3 *db, const sq_relation *r, const char *index, sq
 			continue; /* not part of the key */
 		u->opaque |= sqlite3_column_int(stmt, 1) < 0;
 		ok = add_unique_column(u, stmt);
+		u->opaque = u->opaque || (ok && is_unforeseeable(r, u->columns[u->count - 1]));
 	}
 	return finish(db, stmt, ok, err);
 }
@@ -248,7 +222,11 @@ uint64_t sq_relation_fingerprint(const sq_relation *r)
 	uint64_t h = mix(14695981039346656037u, r->rowid != NULL ? r->rowid : "");
 
 	for (int i = 0; i < r->column_count; i++)
+	{
 		h = mix(mix(h, r->columns[i].name), r->columns[i].type);
+		if (r->columns[i].fallback != NULL)
+			h = mix(h, r->columns[i].fallback);
+	}
 	for (int i = 0; i < r->unique_count; i++)
 	{
 		const sq_unique *u = &r->uniques[i];

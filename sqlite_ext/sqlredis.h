@@ -100,6 +100,8 @@ void		sq_result_value(sqlite3_context *ctx, const sr_value *v);
 /* "class word: message (hint)" */
 void  sq_result_error(sqlite3_context *ctx, const sr_err *err);
 char *sq_error_text(const sr_err *err); /* sqlite3_malloc'ed */
+/* Is it one number, 'text' or x'bytes' of SQL, and so the same wherever it stands? */
+bool sq_is_literal(const char *sql);
 /* SQLite's own failure as ours; false. */
 bool sq_fail_sqlite(sr_err *err, sqlite3 *db, const char *doing);
 
@@ -144,6 +146,8 @@ typedef struct sq_column
 {
 	char *name;
 	char *type; /* as declared, "" when it has none */
+	/* NOT NULL with a default, which is what OR REPLACE puts in the place of a NULL; else NULL */
+	char *fallback;
 	int	  hidden;
 } sq_column;
 
@@ -152,7 +156,7 @@ typedef struct sq_unique
 	int	   count;
 	char **columns;
 	char **collations;
-	bool   opaque; /* partial, or over an expression: its victims cannot be looked up */
+	bool   opaque; /* a trigger cannot tell what it will hold: its victims cannot be looked up */
 } sq_unique;
 
 typedef struct sq_relation
@@ -180,7 +184,7 @@ int sq_relation_column(const sq_relation *r, const char *name);
 /* Changes with what triggers are generated from. */
 uint64_t sq_relation_fingerprint(const sq_relation *r);
 
-/* ---- statement helpers (relation.c) ---- */
+/* ---- statement.c ---- */
 
 /* sqlite3_mprintf's format; NULL and err on failure. */
 sqlite3_stmt *sq_prepare(sqlite3 *db, sr_err *err, const char *fmt, ...);

@@ -106,8 +106,8 @@ static bool check_limits(sqlite3 *db, const sq_relation *r, bool temp, sr_err *e
 			return sr_fail(err, SR_E_OPTION,
 						   "PRAGMA recursive_triggers = ON, in every connection that writes, makes "
 						   "SQLite report the rows that OR REPLACE deletes through it.",
-						   "table \"%.100s\" has a unique index that is partial or over an "
-						   "expression",
+						   "table \"%.100s\" has a unique index that is partial, over an "
+						   "expression, or of a column with a computed default",
 						   r->name);
 	return true;
 }

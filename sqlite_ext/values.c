@@ -122,6 +122,20 @@ void sq_result_value(sqlite3_context *ctx, const sr_value *v)
 	}
 }
 
+bool sq_is_literal(const char *sql)
+{
+	const char *p = *sql == '-' || *sql == '+' ? sql + 1 : sql;
+
+	if (*p >= '0' && *p <= '9')
+		return p[strspn(p, "0123456789abcdefxABCDEFX.")] == '\0';
+	p = *sql == 'x' || *sql == 'X' ? sql + 1 : sql;
+	if (*p != '\'')
+		return false;
+	for (p++; *p != '\0' && (*p != '\'' || p[1] == '\''); p++)
+		p += *p == '\'';
+	return p[0] == '\'' && p[1] == '\0';
+}
+
 char *sq_error_text(const sr_err *err)
 {
 	if (err->hint[0] == '\0')

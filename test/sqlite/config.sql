@@ -38,3 +38,4 @@ SELECT redis_config('url', '') IS NOT NULL;
 SELECT redis_get('x'), redis_ping(), redis_set('x', 'back'), redis_get('x');
 SELECT redis_call('LPUSH', 'list', 'a');
 SELECT redis_get('list');
+SELECT redis_config('retries', 7), redis_config('retries', '');

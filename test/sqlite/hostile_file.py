@@ -12,13 +12,15 @@ from harness import Redis, equal, main, sqlite, temp_dir, test, true
 redis = Redis()
 
 
-def hostile_file():
+def hostile_file(kind="table"):
     """Written by somebody who made functions of these names up."""
     path = os.path.join(temp_dir("sqlite"), "hostile.db")
     author = sqlite3.connect(path)
     author.create_function("redis_set", 2, lambda key, value: 1)
     author.execute("""CREATE TABLE c (a CHECK ("REDIS_SET"('stolen', a)))""")
     author.execute("CREATE TABLE innocent (v)")
+    author.execute("PRAGMA writable_schema = ON")
+    author.execute("UPDATE sqlite_master SET type = ?", (kind,))
     author.commit()
     author.close()
     return path
@@ -48,7 +50,12 @@ def opened(path):
 
 @test
 def a_check_constraint_does_not_reach_redis():
-    db = opened(hostile_file())
+    for kind in "table", "TABLE":
+        check_constraint(kind)
+
+
+def check_constraint(kind):
+    db = opened(hostile_file(kind))
     nothing_reached_redis()
     if db is None:
         return

@@ -196,3 +196,18 @@ INSERT INTO h SELECT 10 + redis_invalidate('q:1'), redis_exists('q:1'), 0;
 SELECT redis_exists('q:1'), a FROM h WHERE id = 11;
 CREATE TABLE made AS SELECT redis_invalidate('q:2') AS queued, redis_exists('q:2') AS still;
 SELECT redis_exists('q:2'), * FROM made;
+
+.print == OR REPLACE puts a default in the place of a NULL, and evicts the row that has it
+CREATE TABLE filled (id INTEGER PRIMARY KEY, u TEXT NOT NULL DEFAULT 'it''s' COLLATE NOCASE UNIQUE);
+SELECT redis_invalidate_on('filled', 'filled:{id}');
+INSERT INTO filled VALUES (1, 'IT''S'), (2, 'other');
+BEGIN;
+INSERT OR REPLACE INTO filled VALUES (3, NULL);
+SELECT key FROM redis_pending ORDER BY key;
+ROLLBACK;
+BEGIN;
+UPDATE OR REPLACE filled SET u = NULL WHERE id = 2;
+SELECT key FROM redis_pending ORDER BY key;
+ROLLBACK;
+CREATE TABLE computed (id INTEGER PRIMARY KEY, u TEXT NOT NULL DEFAULT (1 + 1) UNIQUE);
+SELECT redis_invalidate_on('computed', 'computed:{id}');
