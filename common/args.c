@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,13 +142,37 @@ bool sr_line_integer(sr_line *line, int64_t i, sr_err *err)
 	return sr_line_add(line, text, (size_t) snprintf(text, 24, "%" PRId64, i), err);
 }
 
+/* Makes the "C" locale this thread's. It is a constant of the C library: nothing is to be freed. */
+static locale_t use_c_locale(void)
+{
+	return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t) 0));
+}
+
+double sr_number_parse(const char *text, char **end)
+{
+	locale_t was = use_c_locale();
+	double	 d = strtod(text, end);
+
+	uselocale(was);
+	return d;
+}
+
+int sr_number_print(char *out, size_t size, const char *fmt, double d)
+{
+	locale_t was = use_c_locale();
+	int		 n = snprintf(out, size, fmt, d);
+
+	uselocale(was);
+	return n;
+}
+
 static bool add_double(sr_line *line, double d, sr_err *err)
 {
 	char *text = own(line, 32);
 
 	if (text == NULL)
 		return sr_fail_memory(err);
-	return sr_line_add(line, text, (size_t) snprintf(text, 32, "%.17g", d), err);
+	return sr_line_add(line, text, (size_t) sr_number_print(text, 32, "%.17g", d), err);
 }
 
 bool sr_line_replace_number(sr_line *line, int at, double d, sr_err *err)
@@ -181,7 +206,7 @@ static bool text_number(const sr_value *v, double *d, int64_t *i, bool *is_integ
 	*i = strtoll(text, &end, 10);
 	*is_integer = *end == '\0' && errno == 0;
 	if (!*is_integer)
-		*d = strtod(text, &end);
+		*d = sr_number_parse(text, &end);
 	return *end == '\0';
 }
 

@@ -137,7 +137,7 @@ static bool bound_blocking(sr_client *c, sr_line *line, int64_t *wait, sr_err *e
 		return true;
 	memcpy(text, cmd->argv[at], cmd->argvlen[at]);
 	text[cmd->argvlen[at]] = '\0';
-	amount = strtod(text, &end);
+	amount = sr_number_parse(text, &end);
 	/* What is no number is Redis's to refuse. */
 	if (*end != '\0' || !(amount >= 0) || amount * unit > 9e15)
 		return true;

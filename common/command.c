@@ -220,7 +220,7 @@ static bool shape_double(const sr_command *cmd, const sr_reply *reply, sr_value 
 	if (reply->kind != SR_BULK)
 		return unexpected(cmd, err);
 	v->type = SR_TYPE_DOUBLE;
-	v->d = strtod(reply->str, &end);
+	v->d = sr_number_parse(reply->str, &end);
 	return *end == '\0' && reply->len > 0 ? true : unexpected(cmd, err);
 }
 

@@ -36,6 +36,13 @@ bool sr_line_replace_number(sr_line *line, int at, double d, sr_err *err);
 /* Every argument of cmd, in its row's order; not the command itself. */
 bool sr_line_args(sr_line *line, const sr_command *cmd, int n, const sr_value *args, sr_err *err);
 
+/*
+ * Numbers with a point: LC_NUMERIC is the application's (a desktop program's is its user's language's),
+ * and neither Redis nor SQL knows the comma. As strtod and snprintf.
+ */
+double sr_number_parse(const char *text, char **end);
+int	   sr_number_print(char *out, size_t size, const char *fmt, double d);
+
 bool sr_value_integer(const sr_arg *arg, const sr_value *v, int64_t *out, sr_err *err);
 bool sr_value_double(const sr_arg *arg, const sr_value *v, double *out, sr_err *err);
 /* Seconds -> ms, rounded; a positive time is at least 1 ms. */

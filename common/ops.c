@@ -44,7 +44,7 @@ static void stat_fraction(stats *s, const char *name, double value)
 {
 	char text[32];
 
-	snprintf(text, sizeof text, "%.3f", value);
+	sr_number_print(text, sizeof text, "%.3f", value);
 	stat_text(s, name, text);
 }
 
