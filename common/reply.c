@@ -278,12 +278,13 @@ bool sr_reader_feed(sr_reader *r, const char *data, size_t len, sr_err *err)
 {
 	if (r->hiredis->err != 0)
 		return fail_reader(r, err);
-	if (len > r->max || r->fed > r->max - len)
-		return fail_size(r, err);
 	while (len > 0)
 	{
 		size_t n = len < FEED_SIZE ? len : FEED_SIZE;
 
+		/* not counting this piece, which may begin other replies: the tree is exact */
+		if (r->fed > r->max)
+			return fail_size(r, err);
 		if (redisReaderFeed(r->hiredis, data, n) != REDIS_OK)
 			return fail_reader(r, err);
 		r->fed += n;

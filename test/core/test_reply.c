@@ -85,7 +85,7 @@ static void test_kinds(void)
 
 static void test_stream(void)
 {
-	sr_reader	 *r = sr_reader_new(LIMIT);
+	sr_reader	 *r = sr_reader_new(16384); /* of one reply: a piece may hold the ends of two */
 	sr_reply	 *reply;
 	sr_err		  err = {0};
 	static char	  data[200000];
