@@ -349,6 +349,7 @@ void	  sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are d
 void	  sr_inval_clear(sr_inval *q);				/* keeps a little memory, gives the rest back */
 void	  sr_inval_swap(sr_inval *a, sr_inval *b);	/* exchange their contents */
 size_t	  sr_inval_count(const sr_inval *q);
+bool	  sr_inval_contains(const sr_inval *q, const char *key, size_t len);
 /* The i-th key (0 first); the pointer lives until the next push or cut. */
 const char *sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth);
 

@@ -76,6 +76,12 @@ static int next_batch(void *ctx, sr_argv *out)
 	return 1;
 }
 
+/* Is there no room for one more? A key that waits already needs none. */
+static bool is_full(const sr_inval *q, const char *key, size_t len, size_t max)
+{
+	return sr_inval_count(q) >= max && !sr_inval_contains(q, key, len);
+}
+
 /* Append keys [start, end) to *to, made when it is NULL; what finds no place is lost. */
 static void set_aside(flusher *f, sr_inval **to, size_t start, size_t end, size_t max)
 {
@@ -86,7 +92,7 @@ static void set_aside(flusher *f, sr_inval **to, size_t start, size_t end, size_
 		size_t		len;
 		const char *key = key_at(f, i, &len);
 
-		if (*to == NULL || sr_inval_count(*to) >= max ||
+		if (*to == NULL || is_full(*to, key, len, max) ||
 			sr_inval_push(*to, key, len, 0) == SR_PUSH_NO_MEMORY)
 			f->out->lost++;
 	}

@@ -238,6 +238,11 @@ void sr_inval_clear(sr_inval *q)
 	q->count = q->bytes_len = q->mark_count = 0;
 }
 
+bool sr_inval_contains(const sr_inval *q, const char *key, size_t len)
+{
+	return q->count > 0 && q->slots[find_slot(q, key, len, hash_key(key, len))] != 0;
+}
+
 void sr_inval_swap(sr_inval *a, sr_inval *b)
 {
 	sr_inval was_a = *a;

@@ -86,6 +86,33 @@ static void ask_meanwhile(void)
 	snprintf(inner, sizeof(inner), "%s", ask(entered, "PING"));
 }
 
+/* What cannot be sent waits, once, as long as there is room. */
+static void test_full_backlog(void)
+{
+	int				fd;
+	char			url[64];
+	sr_settings		s;
+	sr_client	   *c;
+	sr_inval	   *q = sr_inval_new();
+	sr_flush_result r;
+
+	snprintf(url, sizeof(url), "redis://127.0.0.1:%d", closed_port(&fd));
+	s = settings(url);
+	s.pending_max = 1;
+	c = client(&s);
+	for (int i = 0; i < 3; i++)
+	{
+		sr_inval_push(q, i < 2 ? "same" : "other", i < 2 ? 4 : 5, 1);
+		sr_flush(c, q, false, &r);
+		CHECK(r.kept == 1 && r.lost == (i == 2), i == 0	  ? "a key is kept"
+												 : i == 1 ? "the same key again takes no more room"
+														  : "another one finds none");
+	}
+	sr_inval_free(q);
+	sr_client_free(c);
+	close(fd);
+}
+
 /* Accepts and never answers. */
 static void test_mute(void)
 {
@@ -130,6 +157,7 @@ int main(void)
 	if (!find_server())
 		return 1;
 	test_away();
+	test_full_backlog();
 	test_mute();
 	return test_result();
 }
