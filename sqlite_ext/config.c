@@ -171,15 +171,16 @@ static const setting *find(const char *name, size_t len)
 	return NULL;
 }
 
-static void unknown(const char *name, sr_err *err)
+/* A name given as a BLOB ends in no NUL. */
+static void unknown(const char *name, size_t len, sr_err *err)
 {
 	sr_buf known = {0};
 
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (!sr_buf_fmt(&known, "%s%s", i == 0 ? "There are: " : ", ", settings[i].name))
 			break;
-	sr_fail(err, SR_E_OPTION, known.data != NULL ? known.data : "",
-			"there is no setting \"%.100s\"", name);
+	sr_fail(err, SR_E_OPTION, known.data != NULL ? known.data : "", "there is no setting \"%.*s\"",
+			(int) (len < 100 ? len : 100), name);
 	sr_buf_free(&known);
 }
 
@@ -322,7 +323,7 @@ void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	}
 	what = find(name, len);
 	if (what == NULL)
-		unknown(name, &err);
+		unknown(name, len, &err);
 	if (what != NULL && apply(st, what, value, value_len, &err))
 		give(ctx, &st->settings, what);
 	else
