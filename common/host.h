@@ -1,8 +1,9 @@
 /*
  * host.h - what a host (PostgreSQL backend, SQLite connection, test program) lends the core.
  *
- * The core opens sockets and moves bytes; it never sleeps, logs or reads a clock by itself. Every
- * callback returns: none may raise, longjmp or exit through the core.
+ * The core opens sockets and moves bytes; it never sleeps or logs by itself, and every deadline of its is
+ * on the host's clock (only the latency histogram reads a finer one). Every callback returns: none may
+ * raise, longjmp or exit through the core.
  */
 #ifndef SQLREDIS_HOST_H
 #define SQLREDIS_HOST_H
