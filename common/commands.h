@@ -1,0 +1,153 @@
+/*
+ * commands.h - part of core.h: the table of SQL functions, commands.def, one row a command, and how
+ * its functions are called. core.h includes it; nobody else needs to.
+ */
+#ifndef SQLREDIS_COMMANDS_H
+#define SQLREDIS_COMMANDS_H
+
+#include "core.h"
+
+typedef enum sr_argkind
+{
+	SR_ARG_KEY,		/* gets the key prefix */
+	SR_ARG_PATTERN, /* a glob over keys: likewise */
+	SR_ARG_VALUE,	/* text or bytes */
+	SR_ARG_TEXT,
+	SR_ARG_INTEGER,
+	SR_ARG_DOUBLE,
+	SR_ARG_TTL,		/* seconds -> ms, at least 1 ms */
+	SR_ARG_AT,		/* seconds since the epoch -> ms */
+	SR_ARG_WORD,	/* one of words, sent as it is */
+	SR_ARG_RELATION /* a table: the adapter resolves it */
+} sr_argkind;
+
+#define SR_OPTIONAL 0x01
+#define SR_VARIADIC 0x02 /* the last argument, at least one */
+
+typedef struct sr_arg
+{
+	const char *name;
+	sr_argkind	kind;
+	unsigned	flags;
+	const char *before; /* a literal sent before it when it is given ("PX"), or NULL */
+	const char *dflt;	/* what is sent when it is left out, or NULL: nothing */
+	const char *words;	/* SR_ARG_WORD: "NX|XX" */
+} sr_arg;
+
+typedef enum sr_shape
+{
+	SR_SHAPE_TEXT,	  /* bulk or status -> text; nil -> NULL */
+	SR_SHAPE_OK,	  /* status -> true; nil -> false */
+	SR_SHAPE_BOOLEAN, /* 1 / 0 */
+	SR_SHAPE_INTEGER,
+	SR_SHAPE_DOUBLE,
+	SR_SHAPE_SECONDS, /* PTTL: -2 -> NULL, -1 -> -1, else ms -> seconds */
+	SR_SHAPE_TYPE,	  /* "none" -> NULL */
+	SR_SHAPE_JSON,
+	SR_SHAPE_ROWS
+} sr_shape;
+
+typedef enum sr_type
+{
+	SR_TYPE_NULL,
+	SR_TYPE_BOOLEAN, /* i */
+	SR_TYPE_INTEGER, /* i */
+	SR_TYPE_DOUBLE,	 /* d */
+	SR_TYPE_TEXT,	 /* data, len: UTF-8 expected, bytes possible */
+	SR_TYPE_BYTES,	 /* data, len */
+	SR_TYPE_JSON	 /* data, len: UTF-8 */
+} sr_type;
+
+typedef struct sr_value
+{
+	sr_type		type;
+	int64_t		i;
+	double		d;
+	const char *data;
+	size_t		len;
+} sr_value;
+
+typedef struct sr_column
+{
+	const char *name;
+	sr_type		type;
+} sr_column;
+
+typedef enum sr_group
+{
+	SR_GROUP_PUBLIC, /* reaches nothing */
+	SR_GROUP_READ,
+	SR_GROUP_WRITE,
+	SR_GROUP_ADMIN
+} sr_group;
+
+#define SR_READ		   0x01 /* changes nothing: resent after a broken connection */
+#define SR_IDEMPOTENT  0x02 /* a repeat changes nothing */
+#define SR_BINARY	   0x04 /* PostgreSQL has a _bytea twin */
+#define SR_ENGINE	   0x08 /* the adapter implements it (it knows transactions, tables, settings) */
+#define SR_PG_ONLY	   0x10
+#define SR_SQLITE_ONLY 0x20
+
+#define SR_MAX_ARGS	   8
+#define SR_MAX_COLUMNS 8
+
+typedef struct sr_command sr_command;
+typedef struct sr_result  sr_result;
+typedef struct sr_rows	  sr_rows;
+
+/* A function that is more than one plain command. */
+typedef bool (*sr_scalar_fn)(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+							 sr_result *out, sr_err *err);
+typedef sr_rows *(*sr_rows_fn)(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+							   sr_err *err);
+
+struct sr_command
+{
+	const char	*name;					/* SQL name */
+	const char	*redis;					/* the command, or NULL */
+	sr_arg		 args[SR_MAX_ARGS + 1]; /* ended by a NULL name */
+	sr_shape	 shape;
+	sr_column	 columns[SR_MAX_COLUMNS + 1];
+	unsigned	 flags;
+	sr_group	 group;
+	sr_scalar_fn scalar; /* NULL: the plain command */
+	sr_rows_fn	 rows;
+	const char	*since;
+	const char	*doc;
+};
+
+extern const sr_command sr_commands[];
+extern const size_t		sr_command_count;
+
+const sr_command *sr_command_find(const char *name);					  /* NULL: unknown */
+int				  sr_command_arity(const sr_command *cmd, int *required); /* -1: variadic */
+
+/* A scalar's value; data may point into what the result owns. */
+struct sr_result
+{
+	sr_value  value;
+	sr_reply *reply; /* owned */
+	char	 *text;	 /* owned, malloc'ed */
+};
+
+void sr_result_free(sr_result *r);
+
+/*
+ * Call a function of the table that is not SR_ENGINE. KEY, PATTERN, VALUE, TEXT and WORD arguments
+ * come as TEXT or BYTES, numbers as INTEGER, DOUBLE or TEXT. args has one value per argument given, a
+ * variadic one's following each other; left-out optional ones are SR_TYPE_NULL or missing. A NULL
+ * required argument gives NULL and sends nothing. The caller frees *out, also after a failure.
+ */
+bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_result *out,
+			   sr_err *err);
+
+/* Rows: open, then next until 0. Every exchange is complete when a call returns. */
+sr_rows *sr_rows_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+					  sr_err *err);
+int	 sr_rows_next(sr_rows *rows, const sr_value **cells, sr_err *err); /* 1 row, 0 end, -1 err */
+void sr_rows_close(sr_rows *rows);									   /* NULL is fine */
+
+/* Refuse what would corrupt a connection shared by statements (SELECT, MULTI, SUBSCRIBE ...). */
+bool sr_command_allowed(const sr_argv *cmd, sr_err *err);
+
+#endif
