@@ -23,10 +23,7 @@ class Problem(AssertionError):
 
 
 class Engine:
-    """value(sql): the one value as text, NULL as 'NULL'; raises Problem."""
-
-    def value(self, sql):
-        raise NotImplementedError
+    """A shell kept open. What differs is how it is opened, set, and read: config() and problem()."""
 
     def fails(self, sql, word, *parts):
         """The statement must fail with that class, its message and hint naming parts."""
@@ -47,6 +44,20 @@ class Engine:
                 raise AssertionError("%s: %r is not in %r" % (
                     self.name, part, problem.message)) from None
 
+    def sql(self, text):
+        """Statements; what they say, warnings included."""
+        return self.shell.run(text)
+
+    def value(self, sql, patience=60.0):
+        """The one value of a statement as text, NULL as 'NULL'; raises Problem."""
+        said = self.shell.run(sql + ";", patience)
+        problem = self.problem(said)
+        if problem:
+            raise problem
+        return said
+
+    def close(self):
+        self.shell.close()
 
     def config_fails(self, setting, value, word, *parts):
         """The setting must be refused, when it is made or at the first call after it."""
@@ -80,21 +91,6 @@ class PgEngine(Engine):
         found = re.search(r"^(?:ERROR|FATAL): +(\w{5}): +(.*)", text, re.S | re.M)
         return Problem(found.group(1), found.group(2)) if found else None
 
-    def value(self, sql, patience=60.0):
-        said = self.shell.run(sql + ";", patience)
-        problem = self.problem(said)
-        if problem:
-            raise problem
-        return said
-
-    def close(self):
-        self.shell.close()
-
-
-    def sql(self, text):
-        """Statements; what they say, warnings included."""
-        return self.shell.run(text)
-
 
 class SqliteEngine(Engine):
     """A sqlite3 shell."""
@@ -122,19 +118,6 @@ class SqliteEngine(Engine):
             if message.startswith(word + ": "):
                 return Problem(word, message[len(word) + 2:])
         return Problem("", message)
-
-    def value(self, sql, patience=60.0):
-        said = self.shell.run(sql + ";", patience)
-        problem = self.problem(said)
-        if problem:
-            raise problem
-        return said
-
-    def close(self):
-        self.shell.close()
-
-    def sql(self, text):
-        return self.shell.run(text)
 
 
 class Both:
