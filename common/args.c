@@ -293,30 +293,85 @@ static bool add_value(sr_line *line, const sr_arg *arg, const sr_value *v, sr_er
 		case SR_ARG_TTL:
 		case SR_ARG_AT: return sr_value_ms(arg, v, &i, err) && sr_line_integer(line, i, err);
 		case SR_ARG_WORD: return add_word(line, arg, v, err);
+		case SR_ARG_FLAG:
+			return sr_value_integer(arg, v, &i, err) &&
+				   (i == 0 || sr_line_word(line, arg->words, err));
+		case SR_ARG_BOUND:
+			if (v->type == SR_TYPE_INTEGER || v->type == SR_TYPE_DOUBLE)
+				return sr_value_double(arg, v, &d, err) && add_double(line, d, err);
+			break;
 		case SR_ARG_VALUE:
 		case SR_ARG_TEXT:
+		case SR_ARG_JSON:
+		case SR_ARG_KEY_LIST:
+		case SR_ARG_LIST:
 		case SR_ARG_RELATION: break;
 	}
 	return sr_line_add(line, v->data, v->len, err);
+}
+
+bool sr_line_words(sr_line *line, const char *words, size_t len, sr_err *err)
+{
+	const char *end = words + len;
+
+	while (words < end)
+	{
+		const char *space = memchr(words, ' ', (size_t) (end - words));
+		const char *stop = space != NULL ? space : end;
+
+		if (stop > words && !sr_line_add(line, words, (size_t) (stop - words), err))
+			return false;
+		words = stop + 1;
+	}
+	return true;
+}
+
+/* One argument, NULL when it is left out, with what its row sends around it. */
+static bool add_argument(sr_line *line, const sr_arg *arg, const sr_value *v, sr_err *err)
+{
+	bool given = v != NULL && v->type != SR_TYPE_NULL;
+
+	if (!given && arg->dflt == NULL)
+		return true;
+	if (arg->before != NULL && !sr_line_word(line, arg->before, err))
+		return false;
+	return given ? add_value(line, arg, v, err) : sr_line_word(line, arg->dflt, err);
+}
+
+static bool add_early(sr_line *line, const sr_command *cmd, int n, const sr_value *args,
+					  sr_err *err)
+{
+	for (int i = 0; cmd->args[i].name != NULL; i++)
+		if ((cmd->args[i].flags & SR_EARLY) &&
+			!add_argument(line, &cmd->args[i], i < n ? &args[i] : NULL, err))
+			return false;
+	return true;
 }
 
 bool sr_line_args(sr_line *line, const sr_command *cmd, int n, const sr_value *args, sr_err *err)
 {
 	const sr_arg *arg = cmd->args;
 
-	for (int i = 0; arg->name != NULL; i++)
+	for (int i = 0; arg->name != NULL; i++, arg++)
 	{
-		bool given = i < n && args[i].type != SR_TYPE_NULL;
-
-		if ((given || arg->dflt != NULL) && arg->before != NULL &&
-			!sr_line_word(line, arg->before, err))
+		if (!(arg->flags & SR_EARLY) && !add_argument(line, arg, i < n ? &args[i] : NULL, err))
 			return false;
-		if (given && !add_value(line, arg, &args[i], err))
+		if (i == 0 && !add_early(line, cmd, n, args, err))
 			return false;
-		if (!given && arg->dflt != NULL && !sr_line_word(line, arg->dflt, err))
-			return false;
-		if (!(arg->flags & SR_VARIADIC) || i + 1 >= n)
-			arg++;
+		if (!(arg->flags & SR_VARIADIC))
+			continue;
+		while (++i < n)
+			if (!add_value(line, arg, &args[i], err))
+				return false;
 	}
 	return true;
+}
+
+bool sr_line_command(sr_line *line, const sr_command *cmd, int n, const sr_value *args, sr_err *err)
+{
+	const char *rest = strstr(cmd->redis, "...");
+	size_t		len = rest != NULL ? (size_t) (rest - cmd->redis) : strlen(cmd->redis);
+
+	return sr_line_words(line, cmd->redis, len, err) && sr_line_args(line, cmd, n, args, err) &&
+		   (rest == NULL || sr_line_words(line, rest + 3, strlen(rest + 3), err));
 }

@@ -52,10 +52,14 @@ static const refusal refusals[] = {
 	{"ASKING", NULL, "The next statement's command would use it."},
 };
 
+static bool is_text(const sr_argv *cmd, int i, const char *word, size_t len)
+{
+	return i < cmd->argc && len == cmd->argvlen[i] && strncasecmp(cmd->argv[i], word, len) == 0;
+}
+
 static bool is_word(const sr_argv *cmd, int i, const char *word)
 {
-	return i < cmd->argc && strlen(word) == cmd->argvlen[i] &&
-		   strncasecmp(cmd->argv[i], word, cmd->argvlen[i]) == 0;
+	return is_text(cmd, i, word, strlen(word));
 }
 
 bool sr_command_allowed(const sr_argv *cmd, sr_err *err)

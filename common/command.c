@@ -1,158 +1,12 @@
 /*
- * command.c - the table of functions, and the call of one: arguments in, a command sent, its reply
- * turned into the shape that the row names.
+ * command.c - the call of a function: arguments in, a command sent, its reply turned into the shape
+ * that its row of commands.def names.
  */
 #include "command.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define KEY(n)                                                                                     \
-	{                                                                                              \
-#n, SR_ARG_KEY, 0, NULL, NULL, NULL                                                        \
-	}
-#define KEYS(n)                                                                                    \
-	{                                                                                              \
-#n, SR_ARG_KEY, SR_VARIADIC, NULL, NULL, NULL                                              \
-	}
-#define VALUE(n)                                                                                   \
-	{                                                                                              \
-#n, SR_ARG_VALUE, 0, NULL, NULL, NULL                                                      \
-	}
-#define TEXT(n)                                                                                    \
-	{                                                                                              \
-#n, SR_ARG_TEXT, 0, NULL, NULL, NULL                                                       \
-	}
-#define TEXTS(n)                                                                                   \
-	{                                                                                              \
-#n, SR_ARG_TEXT, SR_VARIADIC, NULL, NULL, NULL                                             \
-	}
-#define INT(n)                                                                                     \
-	{                                                                                              \
-#n, SR_ARG_INTEGER, 0, NULL, NULL, NULL                                                    \
-	}
-#define DOUBLE(n)                                                                                  \
-	{                                                                                              \
-#n, SR_ARG_DOUBLE, 0, NULL, NULL, NULL                                                     \
-	}
-#define TTL(n)                                                                                     \
-	{                                                                                              \
-#n, SR_ARG_TTL, 0, NULL, NULL, NULL                                                        \
-	}
-#define TTL_PX(n)                                                                                  \
-	{                                                                                              \
-#n, SR_ARG_TTL, 0, "PX", NULL, NULL                                                        \
-	}
-#define AT(n)                                                                                      \
-	{                                                                                              \
-#n, SR_ARG_AT, 0, NULL, NULL, NULL                                                         \
-	}
-#define RELATION(n)                                                                                \
-	{                                                                                              \
-#n, SR_ARG_RELATION, 0, NULL, NULL, NULL                                                   \
-	}
-#define OPT_PATTERN(n, b)                                                                          \
-	{                                                                                              \
-#n, SR_ARG_PATTERN, SR_OPTIONAL, b, NULL, NULL                                             \
-	}
-#define OPT_TEXT(n, b)                                                                             \
-	{                                                                                              \
-#n, SR_ARG_TEXT, SR_OPTIONAL, b, NULL, NULL                                                \
-	}
-#define OPT_INT(n, b, d)                                                                           \
-	{                                                                                              \
-#n, SR_ARG_INTEGER, SR_OPTIONAL, b, d, NULL                                                \
-	}
-#define OPT_DOUBLE(n)                                                                              \
-	{                                                                                              \
-#n, SR_ARG_DOUBLE, SR_OPTIONAL, NULL, NULL, NULL                                           \
-	}
-#define OPT_TTL(n, b)                                                                              \
-	{                                                                                              \
-#n, SR_ARG_TTL, SR_OPTIONAL, b, NULL, NULL                                                 \
-	}
-#define OPT_WORD(n, words)                                                                         \
-	{                                                                                              \
-#n, SR_ARG_WORD, SR_OPTIONAL, NULL, NULL, words                                            \
-	}
-#define OPT_VALUES(n)                                                                              \
-	{                                                                                              \
-#n, SR_ARG_VALUE, SR_OPTIONAL | SR_VARIADIC, NULL, NULL, NULL                              \
-	}
-
-#define TEXT_COLUMN(n)                                                                             \
-	{                                                                                              \
-#n, SR_TYPE_TEXT                                                                           \
-	}
-#define INT_COLUMN(n)                                                                              \
-	{                                                                                              \
-#n, SR_TYPE_INTEGER                                                                        \
-	}
-#define DOUBLE_COLUMN(n)                                                                           \
-	{                                                                                              \
-#n, SR_TYPE_DOUBLE                                                                         \
-	}
-#define BOOL_COLUMN(n)                                                                             \
-	{                                                                                              \
-#n, SR_TYPE_BOOLEAN                                                                        \
-	}
-
-#define END_ARG                                                                                    \
-	{                                                                                              \
-		NULL, SR_ARG_KEY, 0, NULL, NULL, NULL                                                      \
-	}
-#define END_COLUMN                                                                                 \
-	{                                                                                              \
-		NULL, SR_TYPE_NULL                                                                         \
-	}
-#define NO_ARGS                                                                                    \
-	{                                                                                              \
-		END_ARG                                                                                    \
-	}
-#define ARGS(...)                                                                                  \
-	{                                                                                              \
-		__VA_ARGS__, END_ARG                                                                       \
-	}
-#define NO_COLUMNS                                                                                 \
-	{                                                                                              \
-		END_COLUMN                                                                                 \
-	}
-#define COLUMNS(...)                                                                               \
-	{                                                                                              \
-		__VA_ARGS__, END_COLUMN                                                                    \
-	}
-#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc)        \
-	{#name, redis, args, SR_SHAPE_##shape, columns, flags, SR_GROUP_##group, scalar,               \
-	 rows,	since, doc},
-
-const sr_command sr_commands[] = {
-#include "commands.def"
-};
-const size_t sr_command_count = sizeof sr_commands / sizeof sr_commands[0];
-
-const sr_command *sr_command_find(const char *name)
-{
-	for (size_t i = 0; i < sr_command_count; i++)
-		if (strcmp(sr_commands[i].name, name) == 0)
-			return &sr_commands[i];
-	return NULL;
-}
-
-int sr_command_arity(const sr_command *cmd, int *required)
-{
-	int	 n = 0;
-	bool variadic = false;
-
-	*required = 0;
-	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
-	{
-		n++;
-		*required += !(arg->flags & SR_OPTIONAL);
-		variadic |= (arg->flags & SR_VARIADIC) != 0;
-	}
-	return variadic ? -1 : n;
-}
 
 bool sr_class_is_outage(sr_class cls)
 {
@@ -300,7 +154,7 @@ bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 		return cmd->scalar(c, cmd, n, args, out, err);
 
 	sr_line_init(&line, c);
-	ok = sr_line_word(&line, cmd->redis, err) && sr_line_args(&line, cmd, n, args, err);
+	ok = sr_line_command(&line, cmd, n, args, err);
 	if (ok)
 		out->reply = sr_client_call(c, &line.argv, flags, 0, err);
 	sr_line_free(&line);

@@ -33,7 +33,12 @@ bool sr_line_key(sr_line *line, const char *key, size_t len, sr_err *err); /* pr
 bool sr_line_pattern(sr_line *line, const char *pattern, size_t len, sr_err *err);
 bool sr_line_integer(sr_line *line, int64_t i, sr_err *err);
 bool sr_line_replace_number(sr_line *line, int at, double d, sr_err *err);
-/* Every argument of cmd, in its row's order; not the command itself. */
+/* Words separated by spaces; nothing for "". The text must outlive the line. */
+bool sr_line_words(sr_line *line, const char *words, size_t len, sr_err *err);
+/* The whole command of a row: its words, its arguments, the words that follow them. */
+bool sr_line_command(sr_line *line, const sr_command *cmd, int n, const sr_value *args,
+					 sr_err *err);
+/* Only the arguments: SR_EARLY ones behind the first one, the others in their row's order. */
 bool sr_line_args(sr_line *line, const sr_command *cmd, int n, const sr_value *args, sr_err *err);
 
 /*
@@ -53,7 +58,7 @@ bool sr_value_ms(const sr_arg *arg, const sr_value *v, int64_t *out, sr_err *err
 /* out->reply as JSON in out->value; nil stays NULL. */
 bool sr_result_json(sr_result *out, sr_err *err);
 
-/* ---- rows.c ---- */
+/* ---- rows.c: what the sources of rows share ---- */
 
 struct sr_rows
 {
@@ -66,20 +71,88 @@ struct sr_rows
 };
 
 void sr_cell_text(sr_value *cell, const char *data, size_t len); /* data NULL: SQL NULL */
+/* An element of a reply as the column's type: bulk -> text, or a number; nil -> NULL. */
+bool sr_cell_reply(sr_value *cell, const sr_column *column, const sr_reply *item, sr_err *err);
+/* Is the argument there, and not NULL? */
+bool sr_given(int n, const sr_value *args, int i);
 
 /* ---- the functions that are more than one plain command ---- */
 
-bool sr_call(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
-bool sr_lock(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
-bool sr_unlock(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
-bool sr_lock_extend(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
-bool sr_url_function(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
-bool sr_version_function(sr_client *, const sr_command *, int, const sr_value *, sr_result *,
-						 sr_err *);
+#define SR_SCALARS(X)                                                                              \
+	X(sr_call)                                                                                     \
+	X(sr_lock)                                                                                     \
+	X(sr_unlock)                                                                                   \
+	X(sr_lock_extend)                                                                              \
+	X(sr_url_function)                                                                             \
+	X(sr_version_function)                                                                         \
+	X(sr_set_json)	   /* json.c: HSET and XADD of an object's members */                          \
+	X(sr_blocking_pop) /* call.c: BLPOP, BRPOP */                                                  \
+	X(sr_run_pipeline) /* many.c */                                                                \
+	X(sr_run_multi)	   /* many.c */                                                                \
+	X(sr_eval)		   /* eval.c */
+#define X(f) bool f(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
+SR_SCALARS(X)
+#undef X
 
-sr_rows *sr_scan_open(sr_client *, const sr_command *, int, const sr_value *, sr_err *);
-sr_rows *sr_info_open(sr_client *, const sr_command *, int, const sr_value *, sr_err *);
-sr_rows *sr_stats_open(sr_client *, const sr_command *, int, const sr_value *, sr_err *);
-sr_rows *sr_health_open(sr_client *, const sr_command *, int, const sr_value *, sr_err *);
+#define SR_ROWS(X)                                                                                 \
+	X(sr_collect_open)	   /* collect.c: a plain command's whole reply */                          \
+	X(sr_hmget_open)	   /* collect.c */                                                         \
+	X(sr_scan_open)		   /* scan.c: SCAN, HSCAN, SSCAN, page by page */                          \
+	X(sr_range_open)	   /* range.c: LRANGE and ZRANGE, page by page */                          \
+	X(sr_score_range_open) /* range.c: ZRANGEBYSCORE, page by page */                              \
+	X(sr_stream_open)	   /* stream.c: XRANGE, page by page */                                    \
+	X(sr_stream_read_open) /* stream.c: XREAD, page by page */                                     \
+	X(sr_mget_open)		   /* fetch.c */                                                           \
+	X(sr_mget_json_open)   /* fetch.c */                                                           \
+	X(sr_info_open)                                                                                \
+	X(sr_stats_open)                                                                               \
+	X(sr_health_open)
+#define X(f) sr_rows *f(sr_client *, const sr_command *, int, const sr_value *, sr_err *);
+SR_ROWS(X)
+#undef X
+
+/* ---- call.c: what the generic doors let through ---- */
+
+/*
+ * Check that the command may be sent over a shared connection, and bound how long it may block: "for
+ * ever" becomes command_timeout. *wait: ms to wait beyond command_timeout.
+ */
+bool sr_line_admit(sr_client *c, sr_line *line, int64_t *wait, sr_err *err);
+
+/* ---- json.c: JSON arguments ---- */
+
+/* The members of a JSON object or the elements of a JSON array, one after the other. */
+typedef struct sr_json
+{
+	const char *at, *end;
+	bool		object;
+	const char *what; /* the argument's name, for errors */
+} sr_json;
+
+typedef enum sr_json_kind
+{
+	SR_JSON_NULL,
+	SR_JSON_STRING, /* text: its characters, unescaped */
+	SR_JSON_NUMBER, /* text: as it is written: 1.10, 12345678901234567890 */
+	SR_JSON_WORD,	/* true, false */
+	SR_JSON_NESTED	/* an array or object, as it is written */
+} sr_json_kind;
+
+typedef struct sr_json_item
+{
+	sr_json_kind kind;
+	char		*name; /* of a member; malloc'ed, sr_json_item_free */
+	size_t		 name_len;
+	char		*owned; /* malloc'ed, or NULL: text points into the document */
+	const char	*text;
+	size_t		 len;
+} sr_json_item;
+
+/* Check the whole of value (TEXT, BYTES or JSON), which outlives j and must be an object or array. */
+bool sr_json_open(sr_json *j, const char *what, const sr_value *value, bool object, sr_err *err);
+/* The same for an element of the document that j walks. */
+void sr_json_enter(sr_json *j, const sr_json_item *item);
+int	 sr_json_next(sr_json *j, sr_json_item *item, sr_err *err); /* 1 item, 0 end, -1 err */
+void sr_json_item_free(sr_json_item *item);
 
 #endif

@@ -15,14 +15,21 @@ typedef enum sr_argkind
 	SR_ARG_TEXT,
 	SR_ARG_INTEGER,
 	SR_ARG_DOUBLE,
-	SR_ARG_TTL,		/* seconds -> ms, at least 1 ms */
-	SR_ARG_AT,		/* seconds since the epoch -> ms */
-	SR_ARG_WORD,	/* one of words, sent as it is */
-	SR_ARG_RELATION /* a table: the adapter resolves it */
+	SR_ARG_TTL,		 /* seconds -> ms, at least 1 ms */
+	SR_ARG_AT,		 /* seconds since the epoch -> ms */
+	SR_ARG_WORD,	 /* one of words, sent as it is */
+	SR_ARG_FLAG,	 /* a boolean: words is sent when it is true */
+	SR_ARG_BOUND,	 /* of a range of scores: a number, or text: "(1.5", "-inf" */
+	SR_ARG_JSON,	 /* a JSON document; never sent as it is */
+	SR_ARG_KEY_LIST, /* an array (PostgreSQL: text[], SQLite: a JSON array) of keys */
+	SR_ARG_LIST,	 /* the same of values */
+	SR_ARG_RELATION	 /* a table: the adapter resolves it */
 } sr_argkind;
 
 #define SR_OPTIONAL 0x01
 #define SR_VARIADIC 0x02 /* the last argument, at least one */
+#define SR_PAIRS	0x04 /* variadic: field, value, field, value ...: at least two */
+#define SR_EARLY	0x08 /* sent right after the first argument, wherever SQL has it */
 
 typedef struct sr_arg
 {
@@ -55,7 +62,8 @@ typedef enum sr_type
 	SR_TYPE_DOUBLE,	 /* d */
 	SR_TYPE_TEXT,	 /* data, len: UTF-8 expected, bytes possible */
 	SR_TYPE_BYTES,	 /* data, len */
-	SR_TYPE_JSON	 /* data, len: UTF-8 */
+	SR_TYPE_JSON,	 /* data, len: UTF-8 */
+	SR_TYPE_LIST	 /* items, len of them: an argument only */
 } sr_type;
 
 typedef struct sr_value
@@ -65,13 +73,18 @@ typedef struct sr_value
 	double		d;
 	const char *data;
 	size_t		len;
+	/* SR_TYPE_LIST: texts, bytes or NULLs */
+	const struct sr_value *items;
 } sr_value;
 
 typedef struct sr_column
 {
 	const char *name;
 	sr_type		type;
+	unsigned	flags;
 } sr_column;
+
+#define SR_COLUMN_DATA 0x01 /* of SR_TYPE_TEXT, may be bytes: bytea in a _bytea twin */
 
 typedef enum sr_group
 {
@@ -87,6 +100,9 @@ typedef enum sr_group
 #define SR_ENGINE	   0x08 /* the adapter implements it (it knows transactions, tables, settings) */
 #define SR_PG_ONLY	   0x10
 #define SR_SQLITE_ONLY 0x20
+#define SR_AGGREGATE   0x40	 /* over rows: batch.c sends the plain command for each, and sums up */
+#define SR_WINDOW	   0x80	 /* PostgreSQL: a window function, the adapter's own */
+#define SR_NULLS	   0x100 /* rows: a NULL in the variadic argument gives a row of NULLs */
 
 #define SR_MAX_ARGS	   8
 #define SR_MAX_COLUMNS 8
@@ -103,8 +119,12 @@ typedef sr_rows *(*sr_rows_fn)(sr_client *c, const sr_command *cmd, int n, const
 
 struct sr_command
 {
-	const char	*name;					/* SQL name */
-	const char	*redis;					/* the command, or NULL */
+	const char *name; /* SQL name */
+	/*
+	 * The command, or NULL: "GET", "OBJECT ENCODING"; what follows "..." is sent after the arguments:
+	 * "ZRANGE ... WITHSCORES".
+	 */
+	const char	*redis;
 	sr_arg		 args[SR_MAX_ARGS + 1]; /* ended by a NULL name */
 	sr_shape	 shape;
 	sr_column	 columns[SR_MAX_COLUMNS + 1];
@@ -112,15 +132,15 @@ struct sr_command
 	sr_group	 group;
 	sr_scalar_fn scalar; /* NULL: the plain command */
 	sr_rows_fn	 rows;
-	const char	*since;
-	const char	*doc;
 };
 
+/* Of every row; what only the documentation says of it is in sql/generate.c. (table.c) */
 extern const sr_command sr_commands[];
 extern const size_t		sr_command_count;
 
 const sr_command *sr_command_find(const char *name);					  /* NULL: unknown */
 int				  sr_command_arity(const sr_command *cmd, int *required); /* -1: variadic */
+bool			  sr_arg_is_number(const sr_arg *arg); /* BOUND not: it may be text */
 
 /* A scalar's value; data may point into what the result owns. */
 struct sr_result
@@ -141,7 +161,10 @@ void sr_result_free(sr_result *r);
 bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_result *out,
 			   sr_err *err);
 
-/* Rows: open, then next until 0. Every exchange is complete when a call returns. */
+/*
+ * Rows: open, then next until 0. Every exchange is complete when a call returns, and a collection is
+ * never held whole where Redis can give it in pages.
+ */
 sr_rows *sr_rows_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 					  sr_err *err);
 int	 sr_rows_next(sr_rows *rows, const sr_value **cells, sr_err *err); /* 1 row, 0 end, -1 err */

@@ -51,7 +51,7 @@ sr_rows *sr_rows_open(sr_client *c, const sr_command *cmd, int n, const sr_value
 		rows->close = free_rows;
 		return rows;
 	}
-	rows = cmd->rows(c, cmd, n, args, err);
+	rows = (cmd->rows != NULL ? cmd->rows : sr_collect_open)(c, cmd, n, args, err);
 	if (rows != NULL)
 	{
 		rows->client = c;

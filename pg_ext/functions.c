@@ -12,7 +12,8 @@
 /* Number of each row of commands.def. */
 enum
 {
-#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc)        \
+#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc,        \
+				 example)                                                                          \
 	FN_##name,
 #include "commands.def"
 	FN_COUNT
@@ -182,7 +183,8 @@ static Datum call(FunctionCallInfo fcinfo, int number)
 	return cmd->shape == SR_SHAPE_ROWS ? pg_call_rows(fcinfo, cmd) : call_scalar(fcinfo, cmd);
 }
 
-#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc)        \
+#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc,        \
+				 example)                                                                          \
 	EXPORTED_FUNCTION(pg_##name);                                                                  \
 	Datum pg_##name(PG_FUNCTION_ARGS)                                                              \
 	{                                                                                              \
