@@ -172,6 +172,8 @@ static Datum (*const engine[FN_COUNT])(FunctionCallInfo fcinfo, const sr_command
 	[FN_redis_invalidate_off] = pg_call_invalidate_off,
 	[FN_redis_invalidations] = pg_call_invalidations,
 	[FN_redis_pending] = pg_call_pending,
+	[FN_redis_grant] = pg_call_grant,
+	[FN_redis_revoke] = pg_call_grant,
 };
 
 static Datum call(FunctionCallInfo fcinfo, int number)

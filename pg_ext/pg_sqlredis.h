@@ -119,6 +119,10 @@ Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_invalidate_off(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_invalidations(FunctionCallInfo fcinfo, const sr_command *cmd);
 
+/* ---- grant.c: redis_grant, redis_revoke ---- */
+
+Datum pg_call_grant(FunctionCallInfo fcinfo, const sr_command *cmd);
+
 /* ---- xact.c: the queue of this transaction ---- */
 
 void pg_xact_init(void);

@@ -9,28 +9,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The table with its section titles, in order. */
-static const struct
+#define MAX_EXAMPLE 16
+
+/* The table in its order, with what only the documentation says of a row. */
+typedef struct entry
 {
-	const char *section; /* or NULL */
+	const char *section; /* a title, or NULL: a function */
 	const char *name;
-} entries[] = {
-#define SECTION(title) {title, NULL},
-#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc)        \
-	{NULL, #name},
+	const char *since;
+	const char *doc;				  /* of a section: what holds for all of it */
+	const char *example[MAX_EXAMPLE]; /* statement, what it prints, ... */
+} entry;
+
+#define EXAMPLE(...)                                                                               \
+	{                                                                                              \
+		__VA_ARGS__                                                                                \
+	}
+
+static const entry entries[] = {
+#define SECTION(title, text) {title, NULL, NULL, text, {NULL}},
+#define FUNCTION(name, redis, shape, columns, args, flags, group, scalar, rows, since, doc,        \
+				 example)                                                                          \
+	{NULL, #name, since, doc, example},
 #include "commands.def"
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
 
-/* Which of a function's PostgreSQL signatures. */
-typedef enum overload
+/* One of a row's PostgreSQL signatures. */
+typedef struct signature
 {
-	TEXT_VALUES, /* the only one for most */
-	ANY_VALUES,	 /* values of any type that is no array */
-	NO_VARIADIC	 /* an optional VARIADIC "any" left out: PostgreSQL wants at least one */
-} overload;
+	const entry		 *entry;
+	const sr_command *cmd;
+	bool			  any;		/* values of any type that is no array; else text */
+	bool			  variadic; /* with the variadic argument, if there is one */
+	bool all;  /* of an aggregate: with the optional arguments, which have no defaults */
+	bool twin; /* gives bytea */
+} signature;
 
-static const char *argument_type(const sr_arg *arg, overload which)
+static int count_values(const sr_command *cmd)
+{
+	int n = 0;
+
+	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+		n += arg->kind == SR_ARG_VALUE;
+	return n;
+}
+
+static const char *value_type(const signature *s, const sr_arg *arg)
+{
+	if (arg->flags & SR_VARIADIC)
+		return s->any ? "\"any\"" : "text[]";
+	if (!s->any)
+		return "text";
+	/* two values need not be of one type, but of types that have a common one */
+	return count_values(s->cmd) > 1 ? "anycompatiblenonarray" : "anynonarray";
+}
+
+static const char *argument_type(const signature *s, const sr_arg *arg)
 {
 	switch (arg->kind)
 	{
@@ -38,11 +73,13 @@ static const char *argument_type(const sr_arg *arg, overload which)
 		case SR_ARG_DOUBLE:
 		case SR_ARG_TTL:
 		case SR_ARG_AT: return "double precision";
+		case SR_ARG_BOUND: return s->any ? "double precision" : "text";
+		case SR_ARG_FLAG: return "boolean";
+		case SR_ARG_JSON: return "json";
+		case SR_ARG_KEY_LIST:
+		case SR_ARG_LIST: return "text[]";
 		case SR_ARG_RELATION: return "regclass";
-		case SR_ARG_VALUE:
-			if (arg->flags & SR_VARIADIC)
-				return "\"any\"";
-			return which == ANY_VALUES ? "anynonarray" : "text";
+		case SR_ARG_VALUE: return value_type(s, arg);
 		default: return arg->flags & SR_VARIADIC ? "text[]" : "text";
 	}
 }
@@ -74,38 +111,56 @@ static const char *scalar_type(const sr_command *cmd)
 	}
 }
 
+static void print_default(const sr_arg *arg)
+{
+	if (arg->dflt == NULL)
+		printf(" DEFAULT %s", arg->kind == SR_ARG_FLAG ? "false" : "NULL");
+	else
+		printf(arg->kind == SR_ARG_TEXT ? " DEFAULT '%s'" : " DEFAULT %s", arg->dflt);
+}
+
 /* The argument list; types only for what names an existing function (GRANT, COMMENT). */
-static void print_arguments(const sr_command *cmd, overload which, bool types_only)
+static void print_arguments(const signature *s, const char *first, bool types_only)
 {
 	const char *comma = "";
 
-	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+	if (first[0] != '\0')
 	{
-		if (which == NO_VARIADIC && (arg->flags & SR_VARIADIC))
+		printf("%s", first);
+		comma = ", ";
+	}
+	for (const sr_arg *arg = s->cmd->args; arg->name != NULL; arg++)
+	{
+		bool aggregate = (s->cmd->flags & SR_AGGREGATE) != 0;
+
+		if ((!s->variadic && (arg->flags & SR_VARIADIC)) ||
+			(aggregate && !s->all && (arg->flags & SR_OPTIONAL)))
 			continue;
 		printf("%s%s", comma, arg->flags & SR_VARIADIC ? "VARIADIC " : "");
 		if (!types_only)
 			printf("%s ", arg->name);
-		printf("%s", argument_type(arg, which));
-		if (!types_only && (arg->flags & SR_OPTIONAL) && !(arg->flags & SR_VARIADIC))
-			printf(" DEFAULT %s", arg->dflt != NULL ? arg->dflt : "NULL");
+		printf("%s", argument_type(s, arg));
+		if (!types_only && !aggregate && (arg->flags & SR_OPTIONAL) && !(arg->flags & SR_VARIADIC))
+			print_default(arg);
 		comma = ", ";
 	}
 }
 
-static void print_result(const sr_command *cmd, bool twin)
+static void print_result(const signature *s)
 {
 	const char *comma = "";
 
-	if (cmd->shape != SR_SHAPE_ROWS)
+	if (s->cmd->shape != SR_SHAPE_ROWS)
 	{
-		printf("%s", twin ? "bytea" : scalar_type(cmd));
+		printf("%s", s->twin ? "bytea" : scalar_type(s->cmd));
 		return;
 	}
 	printf("TABLE (");
-	for (const sr_column *column = cmd->columns; column->name != NULL; column++)
+	for (const sr_column *column = s->cmd->columns; column->name != NULL; column++)
 	{
-		printf("%s%s %s", comma, column->name, column_type(column->type));
+		bool bytes = s->twin && (column->flags & SR_COLUMN_DATA);
+
+		printf("%s%s %s", comma, column->name, bytes ? "bytea" : column_type(column->type));
 		comma = ", ";
 	}
 	printf(")");
@@ -120,24 +175,41 @@ static const char *properties(const sr_command *cmd)
 								: "VOLATILE PARALLEL UNSAFE COST 1000";
 }
 
-/* Call print for each PostgreSQL function that the row stands for. */
-static void each_function(const sr_command *cmd,
-						  void (*print)(const sr_command *cmd, overload which, bool twin))
-{
-	bool values = false, optional_variadic = false;
+typedef void (*print_fn)(const signature *s);
 
-	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+static void with_twin(signature s, print_fn print)
+{
+	print(&s);
+	s.twin = true;
+	if (s.cmd->flags & SR_BINARY)
+		print(&s);
+}
+
+/* Call print for each PostgreSQL function that the row stands for. */
+static void each_function(const entry *e, print_fn print)
+{
+	signature s = {.entry = e, .cmd = sr_command_find(e->name)};
+	bool	  any = false, optional = false, optional_variadic = false;
+
+	for (const sr_arg *arg = s.cmd->args; arg->name != NULL; arg++)
 	{
-		values |= arg->kind == SR_ARG_VALUE && !(arg->flags & SR_VARIADIC);
+		any |= arg->kind == SR_ARG_VALUE || arg->kind == SR_ARG_BOUND;
+		optional |= (arg->flags & SR_OPTIONAL) != 0;
 		optional_variadic |= arg->flags == (SR_OPTIONAL | SR_VARIADIC);
 	}
 	if (optional_variadic)
-		print(cmd, NO_VARIADIC, false);
-	print(cmd, TEXT_VALUES, false);
-	if (values)
-		print(cmd, ANY_VALUES, false);
-	if (cmd->flags & SR_BINARY)
-		print(cmd, TEXT_VALUES, true);
+		with_twin(s, print);
+	s.variadic = true;
+	for (s.any = false;; s.any = true)
+	{
+		s.all = false;
+		with_twin(s, print);
+		s.all = true;
+		if ((s.cmd->flags & SR_AGGREGATE) && optional)
+			with_twin(s, print);
+		if (!any || s.any)
+			break;
+	}
 }
 
 static void print_quoted(const char *text)
@@ -148,26 +220,55 @@ static void print_quoted(const char *text)
 	putchar('\'');
 }
 
-static void print_sql(const sr_command *cmd, overload which, bool twin)
+/* What follows the creation of a function or aggregate. */
+static void print_rights(const signature *s)
 {
-	const char *suffix = twin ? "_bytea" : "";
+	const char *suffix = s->twin ? "_bytea" : "";
 
-	printf("CREATE FUNCTION %s%s(", cmd->name, suffix);
-	print_arguments(cmd, which, false);
-	printf(")\n\tRETURNS ");
-	print_result(cmd, twin);
-	printf("\n\tLANGUAGE C %s\n\tAS 'MODULE_PATHNAME', 'pg_%s';\n", properties(cmd), cmd->name);
-	if (cmd->group != SR_GROUP_PUBLIC)
+	if (s->cmd->group != SR_GROUP_PUBLIC)
 	{
-		printf("REVOKE ALL ON FUNCTION %s%s(", cmd->name, suffix);
-		print_arguments(cmd, which, true);
+		printf("REVOKE ALL ON FUNCTION %s%s(", s->cmd->name, suffix);
+		print_arguments(s, "", true);
 		printf(") FROM PUBLIC;\n");
 	}
-	printf("COMMENT ON FUNCTION %s%s(", cmd->name, suffix);
-	print_arguments(cmd, which, true);
+	printf("COMMENT ON %s %s%s(", s->cmd->flags & SR_AGGREGATE ? "AGGREGATE" : "FUNCTION",
+		   s->cmd->name, suffix);
+	print_arguments(s, "", true);
 	printf(") IS\n\t");
-	print_quoted(cmd->doc);
+	print_quoted(s->entry->doc);
 	printf(";\n\n");
+}
+
+static void print_aggregate(const signature *s)
+{
+	printf("CREATE FUNCTION %s_step(", s->cmd->name);
+	print_arguments(s, "internal", false);
+	printf(")\n\tRETURNS internal\n\tLANGUAGE C %s\n\tAS 'MODULE_PATHNAME', 'pg_%s';\n",
+		   properties(s->cmd), s->cmd->name);
+	printf("REVOKE ALL ON FUNCTION %s_step(", s->cmd->name);
+	print_arguments(s, "internal", true);
+	printf(") FROM PUBLIC;\nCREATE AGGREGATE %s(", s->cmd->name);
+	print_arguments(s, "", false);
+	printf(") (\n\tSFUNC = %s_step, STYPE = internal,\n\tFINALFUNC = redis_aggregate_final, "
+		   "FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);\n",
+		   s->cmd->name);
+	print_rights(s);
+}
+
+static void print_sql(const signature *s)
+{
+	if (s->cmd->flags & SR_AGGREGATE)
+	{
+		print_aggregate(s);
+		return;
+	}
+	printf("CREATE FUNCTION %s%s(", s->cmd->name, s->twin ? "_bytea" : "");
+	print_arguments(s, "", false);
+	printf(")\n\tRETURNS ");
+	print_result(s);
+	printf("\n\tLANGUAGE C %s%s\n\tAS 'MODULE_PATHNAME', 'pg_%s';\n", properties(s->cmd),
+		   s->cmd->flags & SR_WINDOW ? " WINDOW" : "", s->cmd->name);
+	print_rights(s);
 }
 
 static void generate_sql(void)
@@ -175,14 +276,16 @@ static void generate_sql(void)
 	printf("-- sqlredis %s: generated from common/commands.def by `make docs`. Do not edit.\n\n"
 		   "\\echo Use \"CREATE EXTENSION sqlredis\" to load this file. \\quit\n\n",
 		   SR_VERSION);
+	printf("-- Of every aggregate.\n\n"
+		   "CREATE FUNCTION redis_aggregate_final(internal)\n\tRETURNS bigint\n\tLANGUAGE C "
+		   "VOLATILE PARALLEL UNSAFE\n\tAS 'MODULE_PATHNAME', 'pg_aggregate_final';\n"
+		   "REVOKE ALL ON FUNCTION redis_aggregate_final(internal) FROM PUBLIC;\n\n");
 	for (size_t i = 0; i < ENTRIES; i++)
 	{
-		const sr_command *cmd = entries[i].name != NULL ? sr_command_find(entries[i].name) : NULL;
-
-		if (cmd == NULL)
+		if (entries[i].section != NULL)
 			printf("-- %s\n\n", entries[i].section);
-		else if (!(cmd->flags & SR_SQLITE_ONLY))
-			each_function(cmd, print_sql);
+		else if (!(sr_command_find(entries[i].name)->flags & SR_SQLITE_ONLY))
+			each_function(&entries[i], print_sql);
 	}
 	printf(
 		"-- The trigger function. Writing to a table that has the trigger needs no right on it;\n"
@@ -203,11 +306,13 @@ static void print_usage(const sr_command *cmd)
 	printf("### %s(", cmd->name);
 	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
 	{
-		printf(arg->flags & SR_OPTIONAL ? "%s[%s%s]" : "%s%s%s", comma, arg->name,
-			   arg->flags & SR_VARIADIC ? "..." : "");
+		const char *name = arg->flags & SR_PAIRS ? "field, value" : arg->name;
+		const char *more = arg->flags & SR_PAIRS ? ", ..." : arg->flags & SR_VARIADIC ? "..." : "";
+
+		printf(arg->flags & SR_OPTIONAL ? "%s[%s%s]" : "%s%s%s", comma, name, more);
 		comma = ", ";
 	}
-	printf(") → ");
+	printf(")%s → ", cmd->flags & SR_WINDOW ? " OVER ()" : "");
 	if (cmd->shape != SR_SHAPE_ROWS)
 	{
 		printf("%s\n\n", scalar_type(cmd));
@@ -222,53 +327,78 @@ static void print_usage(const sr_command *cmd)
 	printf(")\n\n");
 }
 
-static void print_signature(const sr_command *cmd, overload which, bool twin)
+static void print_signature(const signature *s)
 {
-	printf("    %s%s(", cmd->name, twin ? "_bytea" : "");
-	print_arguments(cmd, which, false);
+	printf("    %s%s(", s->cmd->name, s->twin ? "_bytea" : "");
+	print_arguments(s, "", false);
 	printf(") returns ");
-	print_result(cmd, twin);
+	print_result(s);
 	printf("\n");
 }
 
-static void print_function(const sr_command *cmd)
+/* A statement, and two columns further in what it prints. */
+static void print_example(const entry *e)
+{
+	printf("Example:\n\n");
+	for (int i = 0; i + 1 < MAX_EXAMPLE && e->example[i] != NULL; i += 2)
+	{
+		const char *line = e->example[i + 1];
+
+		printf("    %s;\n", e->example[i]);
+		while (*line != '\0')
+		{
+			size_t len = strcspn(line, "\n");
+
+			printf("      %.*s\n", (int) len, line);
+			line += len + (line[len] == '\n');
+		}
+	}
+	printf("\n");
+}
+
+/* What a NULL does, for an aggregate skips it and an optional one counts as left out. */
+static void print_nulls(const sr_command *cmd)
+{
+	const char *comma = "A NULL in ";
+
+	if (cmd->flags & (SR_AGGREGATE | SR_ENGINE))
+		return;
+	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+	{
+		if ((arg->flags & SR_OPTIONAL) && !(arg->flags & SR_VARIADIC))
+			continue;
+		printf("%s%s", comma, arg->name);
+		comma = " or ";
+	}
+	if (strcmp(comma, " or ") != 0)
+		return;
+	if (cmd->flags & SR_NULLS)
+		printf(": a row of NULLs for an element, no rows for another argument. ");
+	else
+		printf(cmd->shape == SR_SHAPE_ROWS ? ": no rows. " : ": NULL. ");
+}
+
+static void print_function(const entry *e)
 {
 	static const char *const groups[] = {"everybody", "read", "write", "admin"};
+	const sr_command		*cmd = sr_command_find(e->name);
 
 	print_usage(cmd);
-	printf("%s\n\n", cmd->doc);
+	printf("%s\n\n", e->doc);
 	if (cmd->redis != NULL)
 		printf("Redis: `%s`. ", cmd->redis);
-	printf("Access: %s. Since %s.\n\n", groups[cmd->group], cmd->since);
+	print_nulls(cmd);
+	printf("Access: %s. Since %s.\n\n", groups[cmd->group], e->since);
 	if (cmd->flags & SR_SQLITE_ONLY)
 		printf("SQLite only.\n\n");
 	else
 	{
-		each_function(cmd, print_signature);
+		if (cmd->flags & SR_PG_ONLY)
+			printf("PostgreSQL only.\n\n");
+		each_function(e, print_signature);
 		printf("\n");
 	}
-}
-
-static const char *grant_comma;
-
-static void print_grantee(const sr_command *cmd, overload which, bool twin)
-{
-	printf("%s%s%s(", grant_comma, cmd->name, twin ? "_bytea" : "");
-	print_arguments(cmd, which, true);
-	printf(")");
-	grant_comma = ",\n      ";
-}
-
-static void print_grant(sr_group group, const char *title)
-{
-	printf("%s:\n\n    GRANT EXECUTE ON FUNCTION\n", title);
-	grant_comma = "      ";
-	for (size_t i = 0; i < sr_command_count; i++)
-		if (sr_commands[i].group == group && !(sr_commands[i].flags & SR_SQLITE_ONLY))
-			each_function(&sr_commands[i], print_grantee);
-	if (group == SR_GROUP_WRITE)
-		printf("%sredis_invalidate()", grant_comma);
-	printf("\n    TO some_role;\n\n");
+	print_example(e);
 }
 
 static void generate_reference(void)
@@ -291,22 +421,16 @@ static void generate_reference(void)
 	for (size_t i = 0; i < ENTRIES; i++)
 	{
 		if (entries[i].section != NULL)
-			printf("## %s\n\n", entries[i].section);
+			printf("## %s\n\n%s%s", entries[i].section, entries[i].doc,
+				   entries[i].doc[0] != '\0' ? "\n\n" : "");
 		else
-			print_function(sr_command_find(entries[i].name));
+			print_function(&entries[i]);
 	}
 	printf(
 		"### trigger redis_invalidate('template', ...)\n\n"
 		"PostgreSQL: as a trigger function, AFTER INSERT, UPDATE or DELETE FOR EACH ROW, FOR EACH\n"
 		"STATEMENT with transition tables, or BEFORE TRUNCATE. Queues the keys that its templates\n"
 		"name for the old and the new row.\n\n");
-	printf(
-		"## Granting a group in PostgreSQL\n\n"
-		"CREATE EXTENSION gives nobody but superusers what reaches Redis. One statement grants a\n"
-		"group; the redis_call of `admin` can do whatever the Redis user may.\n\n");
-	print_grant(SR_GROUP_READ, "read");
-	print_grant(SR_GROUP_WRITE, "write");
-	print_grant(SR_GROUP_ADMIN, "admin");
 }
 
 int main(int argc, char **argv)

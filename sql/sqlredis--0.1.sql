@@ -2,6 +2,14 @@
 
 \echo Use "CREATE EXTENSION sqlredis" to load this file. \quit
 
+-- Of every aggregate.
+
+CREATE FUNCTION redis_aggregate_final(internal)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'pg_aggregate_final';
+REVOKE ALL ON FUNCTION redis_aggregate_final(internal) FROM PUBLIC;
+
 -- Keys
 
 CREATE FUNCTION redis_del(VARIADIC key text[])
@@ -98,6 +106,14 @@ CREATE FUNCTION redis_scan(pattern text DEFAULT NULL, type text DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'pg_redis_scan';
 REVOKE ALL ON FUNCTION redis_scan(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_scan(text, text) IS
+	'The keys that match a glob pattern (all without one), optionally of one type. Fetched page by page: a key that exists during the whole scan appears at least once, and may appear twice.';
+
+CREATE FUNCTION redis_scan_bytea(pattern text DEFAULT NULL, type text DEFAULT NULL)
+	RETURNS TABLE (key bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_scan';
+REVOKE ALL ON FUNCTION redis_scan_bytea(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_scan_bytea(text, text) IS
 	'The keys that match a glob pattern (all without one), optionally of one type. Fetched page by page: a key that exists during the whole scan appears at least once, and may appear twice.';
 
 CREATE FUNCTION redis_dbsize()
@@ -310,7 +326,1089 @@ REVOKE ALL ON FUNCTION redis_bitcount(text, bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION redis_bitcount(text, bigint, bigint) IS
 	'How many bits are set in the key''s value, or in its bytes start to stop (give both or neither).';
 
--- Anything
+-- Many at once
+
+CREATE FUNCTION redis_mget(VARIADIC key text[])
+	RETURNS TABLE (key text, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mget';
+REVOKE ALL ON FUNCTION redis_mget(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget(VARIADIC text[]) IS
+	'A row for each key, in the order given; the value is NULL when there is no such key or it holds no string. PostgreSQL: redis_mget(VARIADIC array). SQLite: up to 127 keys, or WHERE key IN (SELECT ...), which is one trip.';
+
+CREATE FUNCTION redis_mget_bytea(VARIADIC key text[])
+	RETURNS TABLE (key text, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mget';
+REVOKE ALL ON FUNCTION redis_mget_bytea(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_bytea(VARIADIC text[]) IS
+	'A row for each key, in the order given; the value is NULL when there is no such key or it holds no string. PostgreSQL: redis_mget(VARIADIC array). SQLite: up to 127 keys, or WHERE key IN (SELECT ...), which is one trip.';
+
+CREATE FUNCTION redis_mget_json(keys json)
+	RETURNS TABLE (key text, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mget_json';
+REVOKE ALL ON FUNCTION redis_mget_json(json) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_json(json) IS
+	'The same for the keys of a JSON array.';
+
+CREATE FUNCTION redis_mget_json_bytea(keys json)
+	RETURNS TABLE (key text, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mget_json';
+REVOKE ALL ON FUNCTION redis_mget_json_bytea(json) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_json_bytea(json) IS
+	'The same for the keys of a JSON array.';
+
+CREATE FUNCTION redis_get_batch(key text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 WINDOW
+	AS 'MODULE_PATHNAME', 'pg_redis_get_batch';
+REVOKE ALL ON FUNCTION redis_get_batch(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_get_batch(text) IS
+	'A window function: each row''s own value, the whole partition''s keys fetched together. NULL when there is no such key or it holds no string.';
+
+CREATE FUNCTION redis_get_batch_bytea(key text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000 WINDOW
+	AS 'MODULE_PATHNAME', 'pg_redis_get_batch';
+REVOKE ALL ON FUNCTION redis_get_batch_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_get_batch_bytea(text) IS
+	'A window function: each row''s own value, the whole partition''s keys fetched together. NULL when there is no such key or it holds no string.';
+
+CREATE FUNCTION redis_mset_step(internal, key text, value text)
+	RETURNS internal
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mset';
+REVOKE ALL ON FUNCTION redis_mset_step(internal, text, text) FROM PUBLIC;
+CREATE AGGREGATE redis_mset(key text, value text) (
+	SFUNC = redis_mset_step, STYPE = internal,
+	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
+REVOKE ALL ON FUNCTION redis_mset(text, text) FROM PUBLIC;
+COMMENT ON AGGREGATE redis_mset(text, text) IS
+	'An aggregate: sets each row''s key, optionally with a time to live in seconds; how many were set.';
+
+CREATE FUNCTION redis_mset_step(internal, key text, value text, ttl double precision)
+	RETURNS internal
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mset';
+REVOKE ALL ON FUNCTION redis_mset_step(internal, text, text, double precision) FROM PUBLIC;
+CREATE AGGREGATE redis_mset(key text, value text, ttl double precision) (
+	SFUNC = redis_mset_step, STYPE = internal,
+	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
+REVOKE ALL ON FUNCTION redis_mset(text, text, double precision) FROM PUBLIC;
+COMMENT ON AGGREGATE redis_mset(text, text, double precision) IS
+	'An aggregate: sets each row''s key, optionally with a time to live in seconds; how many were set.';
+
+CREATE FUNCTION redis_mset_step(internal, key text, value anynonarray)
+	RETURNS internal
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mset';
+REVOKE ALL ON FUNCTION redis_mset_step(internal, text, anynonarray) FROM PUBLIC;
+CREATE AGGREGATE redis_mset(key text, value anynonarray) (
+	SFUNC = redis_mset_step, STYPE = internal,
+	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
+REVOKE ALL ON FUNCTION redis_mset(text, anynonarray) FROM PUBLIC;
+COMMENT ON AGGREGATE redis_mset(text, anynonarray) IS
+	'An aggregate: sets each row''s key, optionally with a time to live in seconds; how many were set.';
+
+CREATE FUNCTION redis_mset_step(internal, key text, value anynonarray, ttl double precision)
+	RETURNS internal
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mset';
+REVOKE ALL ON FUNCTION redis_mset_step(internal, text, anynonarray, double precision) FROM PUBLIC;
+CREATE AGGREGATE redis_mset(key text, value anynonarray, ttl double precision) (
+	SFUNC = redis_mset_step, STYPE = internal,
+	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
+REVOKE ALL ON FUNCTION redis_mset(text, anynonarray, double precision) FROM PUBLIC;
+COMMENT ON AGGREGATE redis_mset(text, anynonarray, double precision) IS
+	'An aggregate: sets each row''s key, optionally with a time to live in seconds; how many were set.';
+
+CREATE FUNCTION redis_del_agg_step(internal, key text)
+	RETURNS internal
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_del_agg';
+REVOKE ALL ON FUNCTION redis_del_agg_step(internal, text) FROM PUBLIC;
+CREATE AGGREGATE redis_del_agg(key text) (
+	SFUNC = redis_del_agg_step, STYPE = internal,
+	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
+REVOKE ALL ON FUNCTION redis_del_agg(text) FROM PUBLIC;
+COMMENT ON AGGREGATE redis_del_agg(text) IS
+	'An aggregate: deletes each row''s key; how many there were.';
+
+CREATE FUNCTION redis_pipeline(commands json, errors text DEFAULT NULL)
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_pipeline';
+REVOKE ALL ON FUNCTION redis_pipeline(json, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_pipeline(json, text) IS
+	'Sends many commands at once, each a JSON array of strings and numbers; their replies as a JSON array. What redis_call refuses is refused here. When a command fails, all have been sent: the error names the first that failed and says how many succeeded, or, with errors ''return'', its reply is {"error": ...}.';
+
+CREATE FUNCTION redis_multi(commands json)
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_multi';
+REVOKE ALL ON FUNCTION redis_multi(json) FROM PUBLIC;
+COMMENT ON FUNCTION redis_multi(json) IS
+	'The same as one Redis transaction (MULTI, EXEC): no other client''s command comes between. A command that Redis does not accept (unknown, wrong number of arguments) cancels all; one that fails when it runs leaves the others done, as Redis has no rollback: the error says so.';
+
+-- Hashes
+
+CREATE FUNCTION redis_hset(key text, VARIADIC field_value text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hset';
+REVOKE ALL ON FUNCTION redis_hset(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hset(text, VARIADIC text[]) IS
+	'Sets fields: redis_hset(key, field, value, ...); how many of them are new.';
+
+CREATE FUNCTION redis_hset(key text, VARIADIC field_value "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hset';
+REVOKE ALL ON FUNCTION redis_hset(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_hset(text, VARIADIC "any") IS
+	'Sets fields: redis_hset(key, field, value, ...); how many of them are new.';
+
+CREATE FUNCTION redis_hset_json(key text, fields json)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hset_json';
+REVOKE ALL ON FUNCTION redis_hset_json(text, json) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hset_json(text, json) IS
+	'Sets the fields that a JSON object names; how many of them are new. Numbers are sent as they are written, true and false as words, arrays and objects as JSON; a null is left out, and 0 is the result when nothing else is there.';
+
+CREATE FUNCTION redis_hsetnx(key text, field text, value text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hsetnx';
+REVOKE ALL ON FUNCTION redis_hsetnx(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hsetnx(text, text, text) IS
+	'Sets a field that is not there yet; whether it did.';
+
+CREATE FUNCTION redis_hsetnx(key text, field text, value anynonarray)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hsetnx';
+REVOKE ALL ON FUNCTION redis_hsetnx(text, text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hsetnx(text, text, anynonarray) IS
+	'Sets a field that is not there yet; whether it did.';
+
+CREATE FUNCTION redis_hget(key text, field text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hget';
+REVOKE ALL ON FUNCTION redis_hget(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hget(text, text) IS
+	'A field''s value; NULL when there is no such field or key.';
+
+CREATE FUNCTION redis_hget_bytea(key text, field text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hget';
+REVOKE ALL ON FUNCTION redis_hget_bytea(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hget_bytea(text, text) IS
+	'A field''s value; NULL when there is no such field or key.';
+
+CREATE FUNCTION redis_hmget(key text, VARIADIC field text[])
+	RETURNS TABLE (field text, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hmget';
+REVOKE ALL ON FUNCTION redis_hmget(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hmget(text, VARIADIC text[]) IS
+	'A row for each field named, in that order; the value is NULL when there is no such field.';
+
+CREATE FUNCTION redis_hmget_bytea(key text, VARIADIC field text[])
+	RETURNS TABLE (field text, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hmget';
+REVOKE ALL ON FUNCTION redis_hmget_bytea(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hmget_bytea(text, VARIADIC text[]) IS
+	'A row for each field named, in that order; the value is NULL when there is no such field.';
+
+CREATE FUNCTION redis_hgetall(key text)
+	RETURNS TABLE (field text, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hgetall';
+REVOKE ALL ON FUNCTION redis_hgetall(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hgetall(text) IS
+	'Every field and its value, in one reply; for a hash of unknown size see redis_hscan.';
+
+CREATE FUNCTION redis_hgetall_bytea(key text)
+	RETURNS TABLE (field bytea, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hgetall';
+REVOKE ALL ON FUNCTION redis_hgetall_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hgetall_bytea(text) IS
+	'Every field and its value, in one reply; for a hash of unknown size see redis_hscan.';
+
+CREATE FUNCTION redis_hdel(key text, VARIADIC field text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hdel';
+REVOKE ALL ON FUNCTION redis_hdel(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hdel(text, VARIADIC text[]) IS
+	'Deletes fields; how many there were.';
+
+CREATE FUNCTION redis_hexists(key text, field text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hexists';
+REVOKE ALL ON FUNCTION redis_hexists(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hexists(text, text) IS
+	'Whether the hash has the field.';
+
+CREATE FUNCTION redis_hlen(key text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hlen';
+REVOKE ALL ON FUNCTION redis_hlen(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hlen(text) IS
+	'How many fields the hash has; 0 when there is no such key.';
+
+CREATE FUNCTION redis_hkeys(key text)
+	RETURNS TABLE (field text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hkeys';
+REVOKE ALL ON FUNCTION redis_hkeys(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hkeys(text) IS
+	'The names of the hash''s fields, in one reply.';
+
+CREATE FUNCTION redis_hkeys_bytea(key text)
+	RETURNS TABLE (field bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hkeys';
+REVOKE ALL ON FUNCTION redis_hkeys_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hkeys_bytea(text) IS
+	'The names of the hash''s fields, in one reply.';
+
+CREATE FUNCTION redis_hvals(key text)
+	RETURNS TABLE (value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hvals';
+REVOKE ALL ON FUNCTION redis_hvals(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hvals(text) IS
+	'The values of the hash''s fields, in one reply.';
+
+CREATE FUNCTION redis_hvals_bytea(key text)
+	RETURNS TABLE (value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hvals';
+REVOKE ALL ON FUNCTION redis_hvals_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hvals_bytea(text) IS
+	'The values of the hash''s fields, in one reply.';
+
+CREATE FUNCTION redis_hincrby(key text, field text, by bigint DEFAULT 1)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hincrby';
+REVOKE ALL ON FUNCTION redis_hincrby(text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hincrby(text, text, bigint) IS
+	'Adds by (1) to the number in a field, which starts at 0; the new number.';
+
+CREATE FUNCTION redis_hincrbyfloat(key text, field text, by double precision)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hincrbyfloat';
+REVOKE ALL ON FUNCTION redis_hincrbyfloat(text, text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hincrbyfloat(text, text, double precision) IS
+	'Adds a fraction to the number in a field; the new number.';
+
+CREATE FUNCTION redis_hscan(key text, pattern text DEFAULT NULL)
+	RETURNS TABLE (field text, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hscan';
+REVOKE ALL ON FUNCTION redis_hscan(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hscan(text, text) IS
+	'The fields that match a glob pattern (all without one), fetched page by page: a LIMIT stops the reading (PostgreSQL: in the select list). A field that is there during the whole scan appears at least once, and may appear twice.';
+
+CREATE FUNCTION redis_hscan_bytea(key text, pattern text DEFAULT NULL)
+	RETURNS TABLE (field bytea, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hscan';
+REVOKE ALL ON FUNCTION redis_hscan_bytea(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hscan_bytea(text, text) IS
+	'The fields that match a glob pattern (all without one), fetched page by page: a LIMIT stops the reading (PostgreSQL: in the select list). A field that is there during the whole scan appears at least once, and may appear twice.';
+
+-- Lists
+
+CREATE FUNCTION redis_lpush(key text, VARIADIC value text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lpush';
+REVOKE ALL ON FUNCTION redis_lpush(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lpush(text, VARIADIC text[]) IS
+	'Puts values before the list''s first element, one after the other; its new length.';
+
+CREATE FUNCTION redis_lpush(key text, VARIADIC value "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lpush';
+REVOKE ALL ON FUNCTION redis_lpush(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_lpush(text, VARIADIC "any") IS
+	'Puts values before the list''s first element, one after the other; its new length.';
+
+CREATE FUNCTION redis_rpush(key text, VARIADIC value text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rpush';
+REVOKE ALL ON FUNCTION redis_rpush(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rpush(text, VARIADIC text[]) IS
+	'Puts values behind the list''s last element; its new length.';
+
+CREATE FUNCTION redis_rpush(key text, VARIADIC value "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rpush';
+REVOKE ALL ON FUNCTION redis_rpush(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_rpush(text, VARIADIC "any") IS
+	'Puts values behind the list''s last element; its new length.';
+
+CREATE FUNCTION redis_lpop(key text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lpop';
+REVOKE ALL ON FUNCTION redis_lpop(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lpop(text) IS
+	'Takes the first element; NULL when there is none.';
+
+CREATE FUNCTION redis_lpop_bytea(key text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lpop';
+REVOKE ALL ON FUNCTION redis_lpop_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lpop_bytea(text) IS
+	'Takes the first element; NULL when there is none.';
+
+CREATE FUNCTION redis_rpop(key text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rpop';
+REVOKE ALL ON FUNCTION redis_rpop(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rpop(text) IS
+	'Takes the last element; NULL when there is none.';
+
+CREATE FUNCTION redis_rpop_bytea(key text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rpop';
+REVOKE ALL ON FUNCTION redis_rpop_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rpop_bytea(text) IS
+	'Takes the last element; NULL when there is none.';
+
+CREATE FUNCTION redis_blpop(key text, timeout double precision)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_blpop';
+REVOKE ALL ON FUNCTION redis_blpop(text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_blpop(text, double precision) IS
+	'Takes the first element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+
+CREATE FUNCTION redis_blpop_bytea(key text, timeout double precision)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_blpop';
+REVOKE ALL ON FUNCTION redis_blpop_bytea(text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_blpop_bytea(text, double precision) IS
+	'Takes the first element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+
+CREATE FUNCTION redis_brpop(key text, timeout double precision)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_brpop';
+REVOKE ALL ON FUNCTION redis_brpop(text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_brpop(text, double precision) IS
+	'Takes the last element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+
+CREATE FUNCTION redis_brpop_bytea(key text, timeout double precision)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_brpop';
+REVOKE ALL ON FUNCTION redis_brpop_bytea(text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_brpop_bytea(text, double precision) IS
+	'Takes the last element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+
+CREATE FUNCTION redis_lrange(key text, start bigint DEFAULT 0, stop bigint DEFAULT -1)
+	RETURNS TABLE (idx bigint, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lrange';
+REVOKE ALL ON FUNCTION redis_lrange(text, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lrange(text, bigint, bigint) IS
+	'Elements start (0) to stop (-1), both inclusive, and their positions. Fetched in pages of 1000: what others change between two pages may repeat or hide elements of a longer range.';
+
+CREATE FUNCTION redis_lrange_bytea(key text, start bigint DEFAULT 0, stop bigint DEFAULT -1)
+	RETURNS TABLE (idx bigint, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lrange';
+REVOKE ALL ON FUNCTION redis_lrange_bytea(text, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lrange_bytea(text, bigint, bigint) IS
+	'Elements start (0) to stop (-1), both inclusive, and their positions. Fetched in pages of 1000: what others change between two pages may repeat or hide elements of a longer range.';
+
+CREATE FUNCTION redis_llen(key text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_llen';
+REVOKE ALL ON FUNCTION redis_llen(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_llen(text) IS
+	'The list''s length; 0 when there is no such key.';
+
+CREATE FUNCTION redis_lindex(key text, idx bigint)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lindex';
+REVOKE ALL ON FUNCTION redis_lindex(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lindex(text, bigint) IS
+	'The element at a position; NULL when there is none.';
+
+CREATE FUNCTION redis_lindex_bytea(key text, idx bigint)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lindex';
+REVOKE ALL ON FUNCTION redis_lindex_bytea(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lindex_bytea(text, bigint) IS
+	'The element at a position; NULL when there is none.';
+
+CREATE FUNCTION redis_lset(key text, idx bigint, value text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lset';
+REVOKE ALL ON FUNCTION redis_lset(text, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lset(text, bigint, text) IS
+	'Replaces the element at a position; an error when there is none.';
+
+CREATE FUNCTION redis_lset(key text, idx bigint, value anynonarray)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lset';
+REVOKE ALL ON FUNCTION redis_lset(text, bigint, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lset(text, bigint, anynonarray) IS
+	'Replaces the element at a position; an error when there is none.';
+
+CREATE FUNCTION redis_lrem(key text, count bigint, value text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lrem';
+REVOKE ALL ON FUNCTION redis_lrem(text, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lrem(text, bigint, text) IS
+	'Removes elements equal to value: the first count, the last when count is negative, all when it is 0; how many.';
+
+CREATE FUNCTION redis_lrem(key text, count bigint, value anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lrem';
+REVOKE ALL ON FUNCTION redis_lrem(text, bigint, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lrem(text, bigint, anynonarray) IS
+	'Removes elements equal to value: the first count, the last when count is negative, all when it is 0; how many.';
+
+CREATE FUNCTION redis_ltrim(key text, start bigint, stop bigint)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_ltrim';
+REVOKE ALL ON FUNCTION redis_ltrim(text, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_ltrim(text, bigint, bigint) IS
+	'Keeps elements start to stop, both inclusive, and removes the others.';
+
+CREATE FUNCTION redis_linsert(key text, side text, pivot text, value text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_linsert';
+REVOKE ALL ON FUNCTION redis_linsert(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_linsert(text, text, text, text) IS
+	'Puts value before or after the first element equal to pivot; the new length, -1 without such an element, 0 without the key.';
+
+CREATE FUNCTION redis_linsert(key text, side text, pivot anycompatiblenonarray, value anycompatiblenonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_linsert';
+REVOKE ALL ON FUNCTION redis_linsert(text, text, anycompatiblenonarray, anycompatiblenonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_linsert(text, text, anycompatiblenonarray, anycompatiblenonarray) IS
+	'Puts value before or after the first element equal to pivot; the new length, -1 without such an element, 0 without the key.';
+
+CREATE FUNCTION redis_lmove(source text, destination text, from_end text, to_end text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lmove';
+REVOKE ALL ON FUNCTION redis_lmove(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lmove(text, text, text, text) IS
+	'Takes an element from one end of source and puts it at one end of destination, as one step; the element, NULL when there was none (Redis 6.2 or later).';
+
+CREATE FUNCTION redis_lmove_bytea(source text, destination text, from_end text, to_end text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lmove';
+REVOKE ALL ON FUNCTION redis_lmove_bytea(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lmove_bytea(text, text, text, text) IS
+	'Takes an element from one end of source and puts it at one end of destination, as one step; the element, NULL when there was none (Redis 6.2 or later).';
+
+-- Sets
+
+CREATE FUNCTION redis_sadd(key text, VARIADIC member text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sadd';
+REVOKE ALL ON FUNCTION redis_sadd(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sadd(text, VARIADIC text[]) IS
+	'Adds members; how many of them are new.';
+
+CREATE FUNCTION redis_sadd(key text, VARIADIC member "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sadd';
+REVOKE ALL ON FUNCTION redis_sadd(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_sadd(text, VARIADIC "any") IS
+	'Adds members; how many of them are new.';
+
+CREATE FUNCTION redis_srem(key text, VARIADIC member text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_srem';
+REVOKE ALL ON FUNCTION redis_srem(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_srem(text, VARIADIC text[]) IS
+	'Removes members; how many there were.';
+
+CREATE FUNCTION redis_srem(key text, VARIADIC member "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_srem';
+REVOKE ALL ON FUNCTION redis_srem(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_srem(text, VARIADIC "any") IS
+	'Removes members; how many there were.';
+
+CREATE FUNCTION redis_sismember(key text, member text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sismember';
+REVOKE ALL ON FUNCTION redis_sismember(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sismember(text, text) IS
+	'Whether the set has the member.';
+
+CREATE FUNCTION redis_sismember(key text, member anynonarray)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sismember';
+REVOKE ALL ON FUNCTION redis_sismember(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sismember(text, anynonarray) IS
+	'Whether the set has the member.';
+
+CREATE FUNCTION redis_scard(key text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_scard';
+REVOKE ALL ON FUNCTION redis_scard(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_scard(text) IS
+	'How many members the set has; 0 when there is no such key.';
+
+CREATE FUNCTION redis_spop(key text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_spop';
+REVOKE ALL ON FUNCTION redis_spop(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_spop(text) IS
+	'Takes a random member; NULL when there is none.';
+
+CREATE FUNCTION redis_spop_bytea(key text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_spop';
+REVOKE ALL ON FUNCTION redis_spop_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_spop_bytea(text) IS
+	'Takes a random member; NULL when there is none.';
+
+CREATE FUNCTION redis_srandmember(key text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_srandmember';
+REVOKE ALL ON FUNCTION redis_srandmember(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_srandmember(text) IS
+	'A random member, which stays; NULL when there is none.';
+
+CREATE FUNCTION redis_srandmember_bytea(key text)
+	RETURNS bytea
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_srandmember';
+REVOKE ALL ON FUNCTION redis_srandmember_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_srandmember_bytea(text) IS
+	'A random member, which stays; NULL when there is none.';
+
+CREATE FUNCTION redis_smembers(key text)
+	RETURNS TABLE (member text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_smembers';
+REVOKE ALL ON FUNCTION redis_smembers(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_smembers(text) IS
+	'The members, in one reply; for a set of unknown size see redis_sscan.';
+
+CREATE FUNCTION redis_smembers_bytea(key text)
+	RETURNS TABLE (member bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_smembers';
+REVOKE ALL ON FUNCTION redis_smembers_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_smembers_bytea(text) IS
+	'The members, in one reply; for a set of unknown size see redis_sscan.';
+
+CREATE FUNCTION redis_sinter(VARIADIC key text[])
+	RETURNS TABLE (member text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sinter';
+REVOKE ALL ON FUNCTION redis_sinter(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sinter(VARIADIC text[]) IS
+	'The members that all the sets have.';
+
+CREATE FUNCTION redis_sinter_bytea(VARIADIC key text[])
+	RETURNS TABLE (member bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sinter';
+REVOKE ALL ON FUNCTION redis_sinter_bytea(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sinter_bytea(VARIADIC text[]) IS
+	'The members that all the sets have.';
+
+CREATE FUNCTION redis_sunion(VARIADIC key text[])
+	RETURNS TABLE (member text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sunion';
+REVOKE ALL ON FUNCTION redis_sunion(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sunion(VARIADIC text[]) IS
+	'The members that any of the sets has.';
+
+CREATE FUNCTION redis_sunion_bytea(VARIADIC key text[])
+	RETURNS TABLE (member bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sunion';
+REVOKE ALL ON FUNCTION redis_sunion_bytea(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sunion_bytea(VARIADIC text[]) IS
+	'The members that any of the sets has.';
+
+CREATE FUNCTION redis_sdiff(VARIADIC key text[])
+	RETURNS TABLE (member text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sdiff';
+REVOKE ALL ON FUNCTION redis_sdiff(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sdiff(VARIADIC text[]) IS
+	'The first set''s members that none of the others has.';
+
+CREATE FUNCTION redis_sdiff_bytea(VARIADIC key text[])
+	RETURNS TABLE (member bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sdiff';
+REVOKE ALL ON FUNCTION redis_sdiff_bytea(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sdiff_bytea(VARIADIC text[]) IS
+	'The first set''s members that none of the others has.';
+
+CREATE FUNCTION redis_sscan(key text, pattern text DEFAULT NULL)
+	RETURNS TABLE (member text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sscan';
+REVOKE ALL ON FUNCTION redis_sscan(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sscan(text, text) IS
+	'The members that match a glob pattern (all without one), fetched page by page, like redis_hscan.';
+
+CREATE FUNCTION redis_sscan_bytea(key text, pattern text DEFAULT NULL)
+	RETURNS TABLE (member bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_sscan';
+REVOKE ALL ON FUNCTION redis_sscan_bytea(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_sscan_bytea(text, text) IS
+	'The members that match a glob pattern (all without one), fetched page by page, like redis_hscan.';
+
+-- Sorted sets
+
+CREATE FUNCTION redis_zadd(key text, score double precision, member text, mode text DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zadd';
+REVOKE ALL ON FUNCTION redis_zadd(text, double precision, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zadd(text, double precision, text, text) IS
+	'Sets a member''s score; 1 when the member is new, else 0. mode ''NX'': only new members, ''XX'': only known ones, ''GT'' and ''LT'': never lower, or never raise, a known one''s score.';
+
+CREATE FUNCTION redis_zadd(key text, score double precision, member anynonarray, mode text DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zadd';
+REVOKE ALL ON FUNCTION redis_zadd(text, double precision, anynonarray, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zadd(text, double precision, anynonarray, text) IS
+	'Sets a member''s score; 1 when the member is new, else 0. mode ''NX'': only new members, ''XX'': only known ones, ''GT'' and ''LT'': never lower, or never raise, a known one''s score.';
+
+CREATE FUNCTION redis_zrem(key text, VARIADIC member text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrem';
+REVOKE ALL ON FUNCTION redis_zrem(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrem(text, VARIADIC text[]) IS
+	'Removes members; how many there were.';
+
+CREATE FUNCTION redis_zrem(key text, VARIADIC member "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrem';
+REVOKE ALL ON FUNCTION redis_zrem(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrem(text, VARIADIC "any") IS
+	'Removes members; how many there were.';
+
+CREATE FUNCTION redis_zscore(key text, member text)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zscore';
+REVOKE ALL ON FUNCTION redis_zscore(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zscore(text, text) IS
+	'A member''s score; NULL when there is no such member or key.';
+
+CREATE FUNCTION redis_zscore(key text, member anynonarray)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zscore';
+REVOKE ALL ON FUNCTION redis_zscore(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zscore(text, anynonarray) IS
+	'A member''s score; NULL when there is no such member or key.';
+
+CREATE FUNCTION redis_zrank(key text, member text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrank';
+REVOKE ALL ON FUNCTION redis_zrank(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrank(text, text) IS
+	'A member''s place, the lowest score being 0; NULL when there is no such member or key.';
+
+CREATE FUNCTION redis_zrank(key text, member anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrank';
+REVOKE ALL ON FUNCTION redis_zrank(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrank(text, anynonarray) IS
+	'A member''s place, the lowest score being 0; NULL when there is no such member or key.';
+
+CREATE FUNCTION redis_zrevrank(key text, member text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrevrank';
+REVOKE ALL ON FUNCTION redis_zrevrank(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrevrank(text, text) IS
+	'A member''s place, the highest score being 0; NULL when there is no such member or key.';
+
+CREATE FUNCTION redis_zrevrank(key text, member anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrevrank';
+REVOKE ALL ON FUNCTION redis_zrevrank(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrevrank(text, anynonarray) IS
+	'A member''s place, the highest score being 0; NULL when there is no such member or key.';
+
+CREATE FUNCTION redis_zincrby(key text, by double precision, member text)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zincrby';
+REVOKE ALL ON FUNCTION redis_zincrby(text, double precision, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zincrby(text, double precision, text) IS
+	'Adds to a member''s score, which starts at 0; the new score.';
+
+CREATE FUNCTION redis_zincrby(key text, by double precision, member anynonarray)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zincrby';
+REVOKE ALL ON FUNCTION redis_zincrby(text, double precision, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zincrby(text, double precision, anynonarray) IS
+	'Adds to a member''s score, which starts at 0; the new score.';
+
+CREATE FUNCTION redis_zcard(key text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zcard';
+REVOKE ALL ON FUNCTION redis_zcard(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zcard(text) IS
+	'How many members the sorted set has; 0 when there is no such key.';
+
+CREATE FUNCTION redis_zcount(key text, min text, max text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zcount';
+REVOKE ALL ON FUNCTION redis_zcount(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zcount(text, text, text) IS
+	'How many members have a score from min to max.';
+
+CREATE FUNCTION redis_zcount(key text, min double precision, max double precision)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zcount';
+REVOKE ALL ON FUNCTION redis_zcount(text, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zcount(text, double precision, double precision) IS
+	'How many members have a score from min to max.';
+
+CREATE FUNCTION redis_zrange(key text, start bigint DEFAULT 0, stop bigint DEFAULT -1, rev boolean DEFAULT false)
+	RETURNS TABLE (rank bigint, member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrange';
+REVOKE ALL ON FUNCTION redis_zrange(text, bigint, bigint, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrange(text, bigint, bigint, boolean) IS
+	'The members at places start (0) to stop (-1), both inclusive, lowest score first, or highest first with rev. Fetched in pages of 1000: what others change between two pages may repeat or hide members of a longer range.';
+
+CREATE FUNCTION redis_zrange_bytea(key text, start bigint DEFAULT 0, stop bigint DEFAULT -1, rev boolean DEFAULT false)
+	RETURNS TABLE (rank bigint, member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrange';
+REVOKE ALL ON FUNCTION redis_zrange_bytea(text, bigint, bigint, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrange_bytea(text, bigint, bigint, boolean) IS
+	'The members at places start (0) to stop (-1), both inclusive, lowest score first, or highest first with rev. Fetched in pages of 1000: what others change between two pages may repeat or hide members of a longer range.';
+
+CREATE FUNCTION redis_zrangebyscore(key text, min text, max text, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore(text, text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore(text, text, text, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore_bytea(key text, min text, max text, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore_bytea(text, text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore_bytea(text, text, text, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore(key text, min double precision, max double precision, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore(text, double precision, double precision, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore(text, double precision, double precision, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore_bytea(key text, min double precision, max double precision, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore_bytea(text, double precision, double precision, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore_bytea(text, double precision, double precision, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zpopmin(key text, count bigint DEFAULT NULL)
+	RETURNS TABLE (member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zpopmin';
+REVOKE ALL ON FUNCTION redis_zpopmin(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zpopmin(text, bigint) IS
+	'Takes the count (1) members with the lowest scores.';
+
+CREATE FUNCTION redis_zpopmin_bytea(key text, count bigint DEFAULT NULL)
+	RETURNS TABLE (member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zpopmin';
+REVOKE ALL ON FUNCTION redis_zpopmin_bytea(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zpopmin_bytea(text, bigint) IS
+	'Takes the count (1) members with the lowest scores.';
+
+CREATE FUNCTION redis_zpopmax(key text, count bigint DEFAULT NULL)
+	RETURNS TABLE (member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zpopmax';
+REVOKE ALL ON FUNCTION redis_zpopmax(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zpopmax(text, bigint) IS
+	'Takes the count (1) members with the highest scores.';
+
+CREATE FUNCTION redis_zpopmax_bytea(key text, count bigint DEFAULT NULL)
+	RETURNS TABLE (member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zpopmax';
+REVOKE ALL ON FUNCTION redis_zpopmax_bytea(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zpopmax_bytea(text, bigint) IS
+	'Takes the count (1) members with the highest scores.';
+
+CREATE FUNCTION redis_zremrangebyscore(key text, min text, max text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zremrangebyscore';
+REVOKE ALL ON FUNCTION redis_zremrangebyscore(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zremrangebyscore(text, text, text) IS
+	'Removes the members with a score from min to max; how many.';
+
+CREATE FUNCTION redis_zremrangebyscore(key text, min double precision, max double precision)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zremrangebyscore';
+REVOKE ALL ON FUNCTION redis_zremrangebyscore(text, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zremrangebyscore(text, double precision, double precision) IS
+	'Removes the members with a score from min to max; how many.';
+
+CREATE FUNCTION redis_zremrangebyrank(key text, start bigint, stop bigint)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zremrangebyrank';
+REVOKE ALL ON FUNCTION redis_zremrangebyrank(text, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zremrangebyrank(text, bigint, bigint) IS
+	'Removes the members at places start to stop, lowest score first; how many.';
+
+-- Streams
+
+CREATE FUNCTION redis_xadd(key text, VARIADIC field_value text[])
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xadd';
+REVOKE ALL ON FUNCTION redis_xadd(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xadd(text, VARIADIC text[]) IS
+	'Appends an entry: redis_xadd(key, field, value, ...); its id.';
+
+CREATE FUNCTION redis_xadd(key text, VARIADIC field_value "any")
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xadd';
+REVOKE ALL ON FUNCTION redis_xadd(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_xadd(text, VARIADIC "any") IS
+	'Appends an entry: redis_xadd(key, field, value, ...); its id.';
+
+CREATE FUNCTION redis_xadd_json(key text, fields json)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xadd_json';
+REVOKE ALL ON FUNCTION redis_xadd_json(text, json) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xadd_json(text, json) IS
+	'Appends an entry with the fields of a JSON object, sent as redis_hset_json does; its id. NULL, and nothing is appended, when the object has no field that is not null.';
+
+CREATE FUNCTION redis_xlen(key text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xlen';
+REVOKE ALL ON FUNCTION redis_xlen(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xlen(text) IS
+	'How many entries the stream has; 0 when there is no such key.';
+
+CREATE FUNCTION redis_xdel(key text, VARIADIC id text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xdel';
+REVOKE ALL ON FUNCTION redis_xdel(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xdel(text, VARIADIC text[]) IS
+	'Deletes entries by their ids; how many there were.';
+
+CREATE FUNCTION redis_xtrim(key text, maxlen bigint)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xtrim';
+REVOKE ALL ON FUNCTION redis_xtrim(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xtrim(text, bigint) IS
+	'Deletes the oldest entries beyond maxlen; how many.';
+
+CREATE FUNCTION redis_xrange(key text, start_id text DEFAULT '-', end_id text DEFAULT '+', max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (id text, fields json)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xrange';
+REVOKE ALL ON FUNCTION redis_xrange(text, text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xrange(text, text, text, bigint) IS
+	'The entries from start_id (''-'', the first) to end_id (''+'', the last), both inclusive, at most max_rows, page by page.';
+
+CREATE FUNCTION redis_xread(key text, after_id text, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (id text, fields json)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xread';
+REVOKE ALL ON FUNCTION redis_xread(text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xread(text, text, bigint) IS
+	'The entries after an id, at most max_rows, page by page; it does not wait for new ones.';
+
+-- HyperLogLog, geo, pub/sub
+
+CREATE FUNCTION redis_pfadd(key text, VARIADIC element text[])
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_pfadd';
+REVOKE ALL ON FUNCTION redis_pfadd(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_pfadd(text, VARIADIC text[]) IS
+	'Counts elements, each once; whether the estimate changed.';
+
+CREATE FUNCTION redis_pfadd(key text, VARIADIC element "any")
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_pfadd';
+REVOKE ALL ON FUNCTION redis_pfadd(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_pfadd(text, VARIADIC "any") IS
+	'Counts elements, each once; whether the estimate changed.';
+
+CREATE FUNCTION redis_pfcount(VARIADIC key text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_pfcount';
+REVOKE ALL ON FUNCTION redis_pfcount(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_pfcount(VARIADIC text[]) IS
+	'About how many different elements were counted, in any of the keys (standard error 0.81 %).';
+
+CREATE FUNCTION redis_geoadd(key text, lon double precision, lat double precision, member text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geoadd';
+REVOKE ALL ON FUNCTION redis_geoadd(text, double precision, double precision, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geoadd(text, double precision, double precision, text) IS
+	'Places a member at a longitude and latitude, in degrees; 1 when it is new, else 0.';
+
+CREATE FUNCTION redis_geoadd(key text, lon double precision, lat double precision, member anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geoadd';
+REVOKE ALL ON FUNCTION redis_geoadd(text, double precision, double precision, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geoadd(text, double precision, double precision, anynonarray) IS
+	'Places a member at a longitude and latitude, in degrees; 1 when it is new, else 0.';
+
+CREATE FUNCTION redis_geodist(key text, member1 text, member2 text, unit text DEFAULT NULL)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geodist';
+REVOKE ALL ON FUNCTION redis_geodist(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geodist(text, text, text, text) IS
+	'How far apart two members are, in metres or another unit; NULL when one is missing.';
+
+CREATE FUNCTION redis_geodist(key text, member1 anycompatiblenonarray, member2 anycompatiblenonarray, unit text DEFAULT NULL)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geodist';
+REVOKE ALL ON FUNCTION redis_geodist(text, anycompatiblenonarray, anycompatiblenonarray, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geodist(text, anycompatiblenonarray, anycompatiblenonarray, text) IS
+	'How far apart two members are, in metres or another unit; NULL when one is missing.';
+
+CREATE FUNCTION redis_geosearch(key text, lon double precision, lat double precision, radius_m double precision)
+	RETURNS TABLE (member text, dist double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geosearch';
+REVOKE ALL ON FUNCTION redis_geosearch(text, double precision, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geosearch(text, double precision, double precision, double precision) IS
+	'The members within radius_m metres of a place, nearest first, and how far away they are in metres (Redis 6.2 or later).';
+
+CREATE FUNCTION redis_geosearch_bytea(key text, lon double precision, lat double precision, radius_m double precision)
+	RETURNS TABLE (member bytea, dist double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geosearch';
+REVOKE ALL ON FUNCTION redis_geosearch_bytea(text, double precision, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geosearch_bytea(text, double precision, double precision, double precision) IS
+	'The members within radius_m metres of a place, nearest first, and how far away they are in metres (Redis 6.2 or later).';
+
+CREATE FUNCTION redis_publish(channel text, message text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_publish';
+REVOKE ALL ON FUNCTION redis_publish(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_publish(text, text) IS
+	'Sends a message to those who listen to a channel; how many clients got it. Sent at once, not at commit. The key prefix is not applied.';
+
+CREATE FUNCTION redis_publish(channel text, message anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_publish';
+REVOKE ALL ON FUNCTION redis_publish(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_publish(text, anynonarray) IS
+	'Sends a message to those who listen to a channel; how many clients got it. Sent at once, not at commit. The key prefix is not applied.';
+
+-- Scripts and anything
+
+CREATE FUNCTION redis_eval(script text, keys text[] DEFAULT NULL, args text[] DEFAULT NULL)
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_eval';
+REVOKE ALL ON FUNCTION redis_eval(text, text[], text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_eval(text, text[], text[]) IS
+	'Runs a Lua script with KEYS and ARGV (PostgreSQL: text[], SQLite: JSON arrays); its reply as JSON. The script itself is sent only when Redis does not know it yet. The key prefix is put before KEYS.';
+
+CREATE FUNCTION redis_flushdb()
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_flushdb';
+REVOKE ALL ON FUNCTION redis_flushdb() FROM PUBLIC;
+COMMENT ON FUNCTION redis_flushdb() IS
+	'Deletes every key of the selected database, whatever the key prefix.';
 
 CREATE FUNCTION redis_call(command text)
 	RETURNS json
@@ -318,6 +1416,14 @@ CREATE FUNCTION redis_call(command text)
 	AS 'MODULE_PATHNAME', 'pg_redis_call';
 REVOKE ALL ON FUNCTION redis_call(text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_call(text) IS
+	'Any Redis command, its reply as JSON (NULL for nil). The key prefix is not applied. Commands that would corrupt the connection shared by statements (SELECT, MULTI, SUBSCRIBE, ...) are refused.';
+
+CREATE FUNCTION redis_call(command text, VARIADIC arg text[])
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_call';
+REVOKE ALL ON FUNCTION redis_call(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_call(text, VARIADIC text[]) IS
 	'Any Redis command, its reply as JSON (NULL for nil). The key prefix is not applied. Commands that would corrupt the connection shared by statements (SELECT, MULTI, SUBSCRIBE, ...) are refused.';
 
 CREATE FUNCTION redis_call(command text, VARIADIC arg "any")
@@ -444,6 +1550,22 @@ CREATE FUNCTION redis_version()
 	AS 'MODULE_PATHNAME', 'pg_redis_version';
 COMMENT ON FUNCTION redis_version() IS
 	'The version of sqlredis.';
+
+CREATE FUNCTION redis_grant(access text, role text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_grant';
+REVOKE ALL ON FUNCTION redis_grant(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_grant(text, text) IS
+	'Grants EXECUTE on the functions of a group to a role, with the rights of the caller; how many. Again after an update of the extension, for those that came with it.';
+
+CREATE FUNCTION redis_revoke(access text, role text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_revoke';
+REVOKE ALL ON FUNCTION redis_revoke(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_revoke(text, text) IS
+	'Takes back what redis_grant granted; how many functions.';
 
 -- The trigger function. Writing to a table that has the trigger needs no right on it;
 -- creating the trigger does.
