@@ -1,0 +1,48 @@
+-- Many keys at the price of one: one script for psql and sqlite3.
+SELECT CAST(redis_set('a', 'one') AS integer), CAST(redis_set('b', '') AS integer), redis_rpush('list', 'x');
+SELECT key, value FROM redis_mget('b', 'none', 'a', 'list', 'a');
+SELECT key, value FROM redis_mget('a', NULL, 'b');
+SELECT key, value FROM redis_mget_json('["b", "none", "a", null, "list"]');
+SELECT count(*) FROM redis_mget_json('[]');
+SELECT count(*) FROM redis_mget_json(NULL);
+SELECT * FROM redis_mget_json('{"a": 1}');
+SELECT * FROM redis_mget_json('[["a"]]');
+CREATE TABLE t (id integer PRIMARY KEY, name text);
+INSERT INTO t VALUES (1, 'Ann'), (2, NULL), (3, 'Cid'), (4, '');
+SELECT redis_mset('t:' || id, name) FROM t;
+SELECT key, value FROM redis_mget('t:1', 't:2', 't:3', 't:4');
+SELECT redis_mset('t:' || id, id, 100) FROM t;
+SELECT redis_get('t:2'), CAST(redis_ttl('t:2') > 99 AS integer);
+SELECT redis_mset('t:' || id, name, NULL) FROM t WHERE id = 1;
+SELECT CAST(redis_ttl('t:1') AS integer);
+SELECT redis_mset('x', name) FROM t WHERE id > 99;
+SELECT redis_del_agg('t:' || id) FROM t WHERE id > 99;
+SELECT redis_mset('t:' || id, name, -1) FROM t;
+SELECT redis_del_agg('t:' || id) FROM t;
+SELECT redis_del_agg('t:' || id) FROM t;
+-- more than a buffer holds, and functions in between that use the same connection
+SELECT redis_mset('many:' || i, 'value ' || i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n) AS numbers;
+SELECT redis_mset('copy:' || i, redis_get('many:' || i)) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n) AS numbers;
+SELECT redis_get('copy:1'), redis_get('copy:5000'), redis_dbsize();
+SELECT i % 3 AS third, redis_del_agg('copy:' || i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) SELECT i FROM n) AS numbers GROUP BY i % 3 ORDER BY third;
+SELECT redis_del_agg('many:' || i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n) AS numbers;
+-- pipelines and transactions
+SELECT redis_pipeline('[["SET", "p", 1], ["INCRBY", "p", "10"], ["GET", "p"], ["GET", "none"], ["ECHO", 1.10]]');
+SELECT redis_pipeline('[]'), redis_pipeline(NULL);
+SELECT redis_pipeline('[["INCR", "p"], ["LPUSH", "p", "x"], ["INCR", "list"], ["INCR", "p"]]');
+SELECT redis_get('p');
+SELECT redis_pipeline('[["LPUSH", "p", "x"], ["INCR", "p"]]', 'return');
+SELECT redis_pipeline('[["SET", "p", 1], ["SUBSCRIBE", "x"]]');
+SELECT redis_pipeline('[["SET", "p", null]]');
+SELECT redis_pipeline('[["SET", "p", "never"], []]');
+SELECT redis_pipeline('{"SET": 1}');
+SELECT redis_pipeline('["SET", "p", 1]');
+SELECT redis_get('p');
+SELECT redis_multi('[["SET", "m", 1], ["INCR", "m"], ["LRANGE", "list", 0, -1]]');
+SELECT redis_multi('[]');
+SELECT redis_multi('[["SET", "m", "changed"], ["NOSUCHCOMMAND"]]');
+SELECT redis_get('m');
+SELECT redis_multi('[["SET", "m", 5], ["LPUSH", "m", "x"], ["INCR", "m"]]');
+SELECT redis_get('m');
+SELECT redis_multi('[["SET", "m", 1], ["EXEC"]]');
+SELECT redis_get('m');
