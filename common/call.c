@@ -1,6 +1,7 @@
 /*
- * call.c - redis_call: any command, but not those that would corrupt a connection which later
- * statements share, and no wait without an end.
+ * call.c - redis_call and what the generic doors let through: any command, but not those that would
+ * corrupt a connection which later statements share, and no wait without an end. redis_blpop and
+ * redis_brpop wait by the same rules.
  */
 #include "command.h"
 
@@ -154,13 +155,42 @@ static bool bound_blocking(sr_client *c, sr_line *line, int64_t *wait, sr_err *e
 	return sr_line_replace_number(line, at, (double) limit / unit, err);
 }
 
-/* Known to change nothing, by the table itself. */
+bool sr_line_admit(sr_client *c, sr_line *line, int64_t *wait, sr_err *err)
+{
+	return sr_command_allowed(&line->argv, err) && bound_blocking(c, line, wait, err);
+}
+
+/* Does cmd begin with the words of a row: all of "OBJECT ENCODING", "GEOSEARCH" of "GEOSEARCH ... m"? */
+static bool is_command(const sr_argv *cmd, const char *words)
+{
+	for (int i = 0;; i++)
+	{
+		size_t len = strcspn(words, " ");
+
+		if (len == 0 || strncmp(words, "...", len) == 0)
+			return i > 0;
+		if (!is_text(cmd, i, words, len))
+			return false;
+		words += len + (words[len] == ' ');
+	}
+}
+
+/* Known to change nothing, by the table itself: every row with that command says so. */
 static bool only_reads(const sr_argv *cmd)
 {
+	bool reads = false;
+
 	for (size_t i = 0; i < sr_command_count; i++)
-		if (sr_commands[i].redis != NULL && is_word(cmd, 0, sr_commands[i].redis))
-			return (sr_commands[i].flags & SR_READ) != 0;
-	return false;
+	{
+		const sr_command *row = &sr_commands[i];
+
+		if (row->redis == NULL || !is_command(cmd, row->redis))
+			continue;
+		if (!(row->flags & SR_READ))
+			return false;
+		reads = true;
+	}
+	return reads;
 }
 
 bool sr_call(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_result *out,
@@ -171,11 +201,34 @@ bool sr_call(sr_client *c, const sr_command *cmd, int n, const sr_value *args, s
 	bool	ok;
 
 	sr_line_init(&line, c);
-	ok = sr_line_args(&line, cmd, n, args, err) && sr_command_allowed(&line.argv, err) &&
-		 bound_blocking(c, &line, &wait, err);
+	ok = sr_line_args(&line, cmd, n, args, err) && sr_line_admit(c, &line, &wait, err);
 	if (ok)
 		out->reply = sr_client_call(c, &line.argv, only_reads(&line.argv) ? SR_SAFE_TO_RESEND : 0,
 									wait, err);
 	sr_line_free(&line);
 	return ok && out->reply != NULL && sr_result_json(out, err);
+}
+
+bool sr_blocking_pop(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
+					 sr_result *out, sr_err *err)
+{
+	sr_line			line;
+	int64_t			wait = 0;
+	const sr_reply *reply;
+
+	sr_line_init(&line, c);
+	if (sr_line_command(&line, cmd, n, args, err) && sr_line_admit(c, &line, &wait, err))
+		out->reply = sr_client_call(c, &line.argv, 0, wait, err);
+	sr_line_free(&line);
+	reply = out->reply;
+	if (reply == NULL)
+		return false;
+	if (reply->kind == SR_NIL)
+		return true;
+	/* the key, which may be one of many, and the element */
+	if (reply->kind != SR_ARRAY || reply->count != 2 || reply->items[1]->kind != SR_BULK)
+		return sr_fail(err, SR_E_PROTOCOL, "Is this a Redis server?",
+					   "unexpected type of reply to %s", cmd->redis);
+	sr_cell_text(&out->value, reply->items[1]->str, reply->items[1]->len);
+	return true;
 }

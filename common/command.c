@@ -103,7 +103,7 @@ static bool shape_ok(const sr_command *cmd, const sr_reply *reply, sr_value *v, 
 	return true;
 }
 
-static bool shape_reply(const sr_command *cmd, sr_result *out, sr_err *err)
+bool sr_result_shape(const sr_command *cmd, sr_result *out, sr_err *err)
 {
 	const sr_reply *reply = out->reply;
 	sr_value	   *v = &out->value;
@@ -158,7 +158,7 @@ bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 	if (ok)
 		out->reply = sr_client_call(c, &line.argv, flags, 0, err);
 	sr_line_free(&line);
-	if (!ok || out->reply == NULL || !shape_reply(cmd, out, err))
+	if (!ok || out->reply == NULL || !sr_result_shape(cmd, out, err))
 		return false;
 	/* A read of a value, as redis_get is: those have bytea twins. */
 	if ((cmd->flags & SR_BINARY) && (cmd->flags & SR_READ))

@@ -55,6 +55,8 @@ bool sr_value_ms(const sr_arg *arg, const sr_value *v, int64_t *out, sr_err *err
 
 /* ---- command.c ---- */
 
+/* out->reply in out->value, in the shape that the row names. */
+bool sr_result_shape(const sr_command *cmd, sr_result *out, sr_err *err);
 /* out->reply as JSON in out->value; nil stays NULL. */
 bool sr_result_json(sr_result *out, sr_err *err);
 
@@ -75,6 +77,13 @@ void sr_cell_text(sr_value *cell, const char *data, size_t len); /* data NULL: S
 bool sr_cell_reply(sr_value *cell, const sr_column *column, const sr_reply *item, sr_err *err);
 /* Is the argument there, and not NULL? */
 bool sr_given(int n, const sr_value *args, int i);
+/*
+ * The arguments (no lists), which are the caller's only until open returns: one malloc'ed block, at
+ * least SR_MAX_ARGS of them, the ones left out NULL; each text is followed by a NUL. NULL: err is filled.
+ */
+sr_value *sr_values_copy(int n, const sr_value *args, sr_err *err);
+/* A reply that the command's documentation does not know; returns false. */
+bool sr_fail_unexpected(const sr_command *cmd, sr_err *err);
 
 /* ---- the functions that are more than one plain command ---- */
 
