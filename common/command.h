@@ -111,8 +111,8 @@ SR_SCALARS(X)
 	X(sr_score_range_open) /* range.c: ZRANGEBYSCORE, page by page */                              \
 	X(sr_stream_open)	   /* stream.c: XRANGE, page by page */                                    \
 	X(sr_stream_read_open) /* stream.c: XREAD, page by page */                                     \
-	X(sr_mget_open)		   /* fetch.c */                                                           \
-	X(sr_mget_json_open)   /* fetch.c */                                                           \
+	X(sr_mget_open)		   /* mget.c */                                                            \
+	X(sr_mget_json_open)   /* mget.c */                                                            \
 	X(sr_info_open)                                                                                \
 	X(sr_stats_open)                                                                               \
 	X(sr_health_open)
