@@ -50,7 +50,7 @@ static uint64 list_functions(StringInfo out, sr_group group, Oid function)
 	appendStringInfoChar(&sql, ')');
 	if (SPI_execute(sql.data, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the functions of the extension");
-	count = pg_strtouint64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), NULL, 10);
+	count = (uint64) pg_strtoint64(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("the extension sqlredis has no functions of this group")));

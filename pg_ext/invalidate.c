@@ -13,7 +13,7 @@ Datum pg_call_invalidate(FunctionCallInfo fcinfo, const sr_command *cmd)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	pg_arguments_get(&arguments, fcinfo, cmd);
+	pg_arguments_get(&arguments, fcinfo, cmd, 0);
 	for (int i = 0; i < arguments.count; i++)
 		if (arguments.values[i].type == SR_TYPE_NULL)
 			PG_RETURN_NULL();

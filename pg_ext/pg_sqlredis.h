@@ -97,17 +97,31 @@ void pg_value_from_text(sr_value *value, const char *data, size_t len);
 /* value as a Datum of type; raises 22021 for text that is none, naming twin as the way out. */
 Datum pg_datum_from_value(const sr_value *value, Oid type, const char *twin);
 
-/* ---- functions.c: scalar functions; rows.c: set-returning ones ---- */
+/* ---- arguments.c: what a function was called with ---- */
 
 typedef struct pg_arguments
 {
 	int		  count;
 	sr_value *values;
+	Oid		  result; /* the type that the call site expects */
+	/* The elements of a variadic array that are not among values yet: pg_arguments_more. */
+	struct ArrayIteratorData *rest;
+	pg_input				 *rest_input;
 } pg_arguments;
 
-/* The arguments of a call of cmd; raises for what PostgreSQL finds wrong with them. */
-void  pg_arguments_get(pg_arguments *out, FunctionCallInfo fcinfo, const sr_command *cmd);
+/*
+ * The arguments of a call of cmd, whose row's begin with argument first; raises for what PostgreSQL
+ * finds wrong with them. Elements that give a row each (SR_NULLS) are left for pg_arguments_more.
+ */
+void pg_arguments_get(pg_arguments *out, FunctionCallInfo fcinfo, const sr_command *cmd, int first);
+/* The same arguments with some of rest's elements, palloc'ed; false: there are none any more. */
+bool pg_arguments_more(const pg_arguments *arguments, pg_arguments *out);
+
+/* ---- rows.c: set-returning functions; aggregate.c, window.c ---- */
+
 Datum pg_call_rows(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_aggregate(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_window(FunctionCallInfo fcinfo, const sr_command *cmd);
 /* Prepare to return rows by tuplestore; then add rows with tuplestore_putvalues. */
 struct Tuplestorestate *pg_materialize(FunctionCallInfo fcinfo, struct TupleDescData **desc);
 

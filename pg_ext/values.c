@@ -69,7 +69,7 @@ static Datum text_datum(const char *data, size_t len, const char *twin)
 		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
 						errmsg("the value in Redis is not UTF-8 text"),
 						twin != NULL ? errhint("Use %s_bytea to read it as bytes.", twin) : 0));
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+	if (GetDatabaseEncoding() == PG_SQL_ASCII || GetDatabaseEncoding() == PG_UTF8)
 		return PointerGetDatum(cstring_to_text_with_len(data, (int) len));
 	converted = pg_any_to_server(data, (int) len, PG_UTF8);
 	if (converted == data)
@@ -87,6 +87,7 @@ Datum pg_datum_from_value(const sr_value *value, Oid type, const char *twin)
 		case SR_TYPE_TEXT:
 		case SR_TYPE_JSON:
 		case SR_TYPE_BYTES: break;
+		case SR_TYPE_LIST: /* an argument only */
 		case SR_TYPE_NULL: return (Datum) 0;
 	}
 	if (value->len > MaxAllocSize - VARHDRSZ)
