@@ -1,24 +1,128 @@
 /*
- * rows.c - functions that give rows: SCAN page by page, INFO and the client's own counters.
+ * rows.c - what the sources of rows share: when one is opened at all, its cells, and its copy of the
+ * arguments. What is sent, and when, is the business of the sources: collect.c, scan.c, range.c,
+ * stream.c, fetch.c, info.c, ops.c.
  *
  * Every source does whole exchanges: when a call returns, the connection is free for whatever the
  * statement does with the row.
  */
 #include "command.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys a SCAN step asks for: well under a millisecond of Redis's time. */
-#define SCAN_COUNT "500"
+/* ---- cells ---- */
 
 void sr_cell_text(sr_value *cell, const char *data, size_t len)
 {
 	*cell =
 		(sr_value){.type = data != NULL ? SR_TYPE_TEXT : SR_TYPE_NULL, .data = data, .len = len};
 }
+
+/* Redis writes integers and doubles as bulk strings in most arrays. */
+static bool cell_integer(sr_value *cell, const char *text, size_t len)
+{
+	char *end;
+
+	cell->type = SR_TYPE_INTEGER;
+	errno = 0;
+	cell->i = strtoll(text, &end, 10);
+	return len > 0 && end == text + len && errno == 0;
+}
+
+static bool cell_double(sr_value *cell, const char *text, size_t len)
+{
+	char *end;
+
+	cell->type = SR_TYPE_DOUBLE;
+	cell->d = sr_number_parse(text, &end);
+	return len > 0 && end == text + len;
+}
+
+static bool convert(sr_value *cell, const sr_column *column, const sr_reply *item)
+{
+	bool string = item->kind == SR_BULK || item->kind == SR_STATUS;
+
+	switch (column->type)
+	{
+		case SR_TYPE_TEXT: sr_cell_text(cell, item->str, item->len); return string;
+		case SR_TYPE_INTEGER:
+		case SR_TYPE_BOOLEAN:
+			cell->type = column->type;
+			cell->i = item->integer;
+			return item->kind == SR_INTEGER || (string && column->type == SR_TYPE_INTEGER &&
+												cell_integer(cell, item->str, item->len));
+		case SR_TYPE_DOUBLE:
+			cell->type = SR_TYPE_DOUBLE;
+			cell->d = (double) item->integer;
+			return item->kind == SR_INTEGER || (string && cell_double(cell, item->str, item->len));
+		case SR_TYPE_NULL:
+		case SR_TYPE_BYTES:
+		case SR_TYPE_JSON:
+		case SR_TYPE_LIST: break;
+	}
+	return false;
+}
+
+bool sr_cell_reply(sr_value *cell, const sr_column *column, const sr_reply *item, sr_err *err)
+{
+	memset(cell, 0, sizeof *cell);
+	if (item->kind == SR_NIL)
+		return true;
+	if (item->kind == SR_ERROR)
+		return sr_fail_reply(err, item->str, item->len);
+	if (convert(cell, column, item))
+		return true;
+	memset(cell, 0, sizeof *cell);
+	return sr_fail(err, SR_E_PROTOCOL, "Is this a Redis server?",
+				   "Redis sent something unexpected as a %s", column->name);
+}
+
+bool sr_fail_unexpected(const sr_command *cmd, sr_err *err)
+{
+	const char *rest = strstr(cmd->redis, " ...");
+
+	return sr_fail(
+		err, SR_E_PROTOCOL, "Is this a Redis server?", "unexpected type of reply to %.*s",
+		(int) (rest != NULL ? (size_t) (rest - cmd->redis) : strlen(cmd->redis)), cmd->redis);
+}
+
+/* ---- arguments ---- */
+
+bool sr_given(int n, const sr_value *args, int i)
+{
+	return i < n && args[i].type != SR_TYPE_NULL;
+}
+
+sr_value *sr_values_copy(int n, const sr_value *args, sr_err *err)
+{
+	size_t	  count = n > SR_MAX_ARGS ? (size_t) n : SR_MAX_ARGS;
+	size_t	  size = count * sizeof *args;
+	sr_value *copy;
+	char	 *at;
+
+	for (int i = 0; i < n; i++)
+		size += args[i].data != NULL ? args[i].len + 1 : 0;
+	copy = calloc(1, size);
+	if (copy == NULL)
+	{
+		sr_fail_memory(err);
+		return NULL;
+	}
+	at = (char *) (copy + count);
+	for (int i = 0; i < n; i++)
+	{
+		copy[i] = args[i];
+		if (args[i].data == NULL)
+			continue;
+		copy[i].data = memcpy(at, args[i].data, args[i].len);
+		at += args[i].len + 1;
+	}
+	return copy;
+}
+
+/* ---- a source ---- */
 
 static int no_rows(sr_rows *rows, sr_err *err)
 {
@@ -32,26 +136,49 @@ static void free_rows(sr_rows *rows)
 	free(rows);
 }
 
-sr_rows *sr_rows_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_err *err)
+static sr_rows *open_none(sr_err *err)
+{
+	sr_rows *rows = calloc(1, sizeof *rows);
+
+	if (rows == NULL)
+	{
+		sr_fail_memory(err);
+		return NULL;
+	}
+	rows->next = no_rows;
+	rows->close = free_rows;
+	return rows;
+}
+
+/* A required argument is NULL, or a variadic one has no element: no rows, and nothing is sent. */
+static bool asks_nothing(const sr_command *cmd, int n, const sr_value *args)
 {
 	const sr_arg *arg = cmd->args;
-	sr_rows		 *rows;
+	int			  required;
 
-	for (int i = 0; i < n && arg->name != NULL; i++, arg++)
+	sr_command_arity(cmd, &required);
+	if (n < required)
+		return true;
+	for (int i = 0; i < n && arg->name != NULL; i++)
 	{
-		if (args[i].type != SR_TYPE_NULL || (arg->flags & SR_OPTIONAL))
-			continue;
-		rows = calloc(1, sizeof *rows);
-		if (rows == NULL)
-		{
-			sr_fail_memory(err);
-			return NULL;
-		}
-		rows->next = no_rows;
-		rows->close = free_rows;
-		return rows;
+		bool variadic = (arg->flags & SR_VARIADIC) != 0;
+		bool may_be_null = variadic ? (cmd->flags & SR_NULLS) : (arg->flags & SR_OPTIONAL);
+
+		if (args[i].type == SR_TYPE_NULL && !may_be_null)
+			return true;
+		arg += variadic ? 0 : 1;
 	}
-	rows = (cmd->rows != NULL ? cmd->rows : sr_collect_open)(c, cmd, n, args, err);
+	return false;
+}
+
+sr_rows *sr_rows_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_err *err)
+{
+	sr_rows *rows;
+
+	if (asks_nothing(cmd, n, args))
+		rows = open_none(err);
+	else
+		rows = (cmd->rows != NULL ? cmd->rows : sr_collect_open)(c, cmd, n, args, err);
 	if (rows != NULL)
 	{
 		rows->client = c;
@@ -70,185 +197,4 @@ void sr_rows_close(sr_rows *rows)
 {
 	if (rows != NULL)
 		rows->close(rows);
-}
-
-/* ---- redis_scan ---- */
-
-typedef struct scan
-{
-	sr_rows	  base;
-	sr_buf	  pattern, type;
-	char	  cursor[24];
-	bool	  started;
-	sr_reply *page;
-	size_t	  at;
-} scan;
-
-static void scan_close(sr_rows *rows)
-{
-	scan *s = (scan *) rows;
-
-	sr_reply_free(s->page);
-	sr_buf_free(&s->pattern);
-	sr_buf_free(&s->type);
-	free(s);
-}
-
-static bool scan_line(scan *s, sr_line *line, sr_err *err)
-{
-	bool ok = sr_line_word(line, "SCAN", err) && sr_line_word(line, s->cursor, err) &&
-			  sr_line_word(line, "COUNT", err) && sr_line_word(line, SCAN_COUNT, err);
-
-	if (ok && (s->pattern.data != NULL || line->prefix_len > 0))
-		ok = sr_line_word(line, "MATCH", err) &&
-			 sr_line_pattern(line, s->pattern.data != NULL ? s->pattern.data : "*",
-							 s->pattern.data != NULL ? s->pattern.len : 1, err);
-	if (ok && s->type.data != NULL)
-		ok = sr_line_word(line, "TYPE", err) && sr_line_add(line, s->type.data, s->type.len, err);
-	return ok;
-}
-
-/* Fetch the next page into s->page. */
-static bool scan_page(scan *s, sr_err *err)
-{
-	sr_line line;
-
-	sr_reply_free(s->page);
-	s->page = NULL;
-	s->at = 0;
-	sr_line_init(&line, s->base.client);
-	if (scan_line(s, &line, err))
-		s->page = sr_client_call(s->base.client, &line.argv, SR_SAFE_TO_RESEND, 0, err);
-	sr_line_free(&line);
-	if (s->page == NULL)
-		return false;
-	if (s->page->kind != SR_ARRAY || s->page->count != 2 || s->page->items[0]->kind != SR_BULK ||
-		s->page->items[0]->len >= sizeof s->cursor || s->page->items[1]->kind != SR_ARRAY)
-		return sr_fail(err, SR_E_PROTOCOL, "", "unexpected type of reply to SCAN");
-	memcpy(s->cursor, s->page->items[0]->str, s->page->items[0]->len + 1);
-	s->started = true;
-	return true;
-}
-
-static int scan_next(sr_rows *rows, sr_err *err)
-{
-	scan		   *s = (scan *) rows;
-	const sr_reply *key;
-	size_t			prefix;
-
-	while (s->page == NULL || s->at == s->page->items[1]->count)
-	{
-		if (s->started && strcmp(s->cursor, "0") == 0)
-			return 0;
-		if (!scan_page(s, err))
-			return -1;
-	}
-	key = s->page->items[1]->items[s->at++];
-	if (key->kind != SR_BULK)
-	{
-		sr_fail(err, SR_E_PROTOCOL, "", "unexpected type of reply to SCAN");
-		return -1;
-	}
-	sr_client_prefix(rows->client, &prefix);
-	if (prefix > key->len)
-		prefix = key->len;
-	sr_cell_text(&rows->cells[0], key->str + prefix, key->len - prefix);
-	return 1;
-}
-
-static bool keep(sr_buf *b, int n, const sr_value *args, int i)
-{
-	if (i >= n || args[i].type == SR_TYPE_NULL)
-		return true;
-	return sr_buf_add(b, args[i].len > 0 ? args[i].data : "", args[i].len) && sr_buf_reserve(b, 1);
-}
-
-sr_rows *sr_scan_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_err *err)
-{
-	scan *s = calloc(1, sizeof *s);
-
-	(void) c;
-	(void) cmd;
-	if (s != NULL && keep(&s->pattern, n, args, 0) && keep(&s->type, n, args, 1))
-	{
-		s->base.next = scan_next;
-		s->base.close = scan_close;
-		memcpy(s->cursor, "0", 2);
-		return &s->base;
-	}
-	if (s != NULL)
-		scan_close(&s->base);
-	sr_fail_memory(err);
-	return NULL;
-}
-
-/* ---- redis_info ---- */
-
-typedef struct info
-{
-	sr_rows		base;
-	sr_reply   *reply;
-	const char *at, *section;
-	size_t		section_len;
-} info;
-
-static void info_close(sr_rows *rows)
-{
-	sr_reply_free(((info *) rows)->reply);
-	free(rows);
-}
-
-static int info_next(sr_rows *rows, sr_err *err)
-{
-	info *s = (info *) rows;
-
-	(void) err;
-	while (*s->at != '\0')
-	{
-		const char *line = s->at;
-		size_t		len = strcspn(line, "\r\n");
-		const char *colon = memchr(line, ':', len);
-
-		s->at = line + len + strspn(line + len, "\r\n");
-		if (len > 2 && line[0] == '#')
-		{
-			s->section = line + 2;
-			s->section_len = len - 2;
-		}
-		else if (colon != NULL)
-		{
-			sr_cell_text(&rows->cells[0], s->section, s->section_len);
-			sr_cell_text(&rows->cells[1], line, (size_t) (colon - line));
-			sr_cell_text(&rows->cells[2], colon + 1, len - (size_t) (colon + 1 - line));
-			return 1;
-		}
-	}
-	return 0;
-}
-
-sr_rows *sr_info_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args, sr_err *err)
-{
-	info   *s = calloc(1, sizeof *s);
-	sr_line line;
-
-	if (s == NULL)
-	{
-		sr_fail_memory(err);
-		return NULL;
-	}
-	s->base.next = info_next;
-	s->base.close = info_close;
-	sr_line_init(&line, c);
-	if (sr_line_word(&line, cmd->redis, err) && sr_line_args(&line, cmd, n, args, err))
-		s->reply = sr_client_call(c, &line.argv, SR_SAFE_TO_RESEND, 0, err);
-	sr_line_free(&line);
-	if (s->reply != NULL && s->reply->kind == SR_BULK)
-	{
-		s->at = s->reply->str;
-		return &s->base;
-	}
-	if (s->reply != NULL)
-		sr_fail(err, SR_E_PROTOCOL, "", "unexpected type of reply to INFO");
-	info_close(&s->base);
-	return NULL;
 }
