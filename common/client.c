@@ -72,6 +72,7 @@ void sr_client_free(sr_client *c)
 	sr_owner_free(&c->owner);
 	sr_tls_cache_free(c->tls);
 	sr_inval_free(c->backlog);
+	sr_queue_free(c->queue);
 	sr_buf_free(&c->out);
 	sr_url_free(&c->url);
 	free_settings(&c->settings);

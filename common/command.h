@@ -120,6 +120,20 @@ SR_SCALARS(X)
 SR_ROWS(X)
 #undef X
 
+/* ---- pack.c: command lines kept for later ---- */
+
+typedef struct sr_pack
+{
+	sr_buf		 buf;
+	const char **argv; /* of the command read last */
+	size_t		 capacity;
+} sr_pack;
+
+bool sr_pack_add(sr_pack *p, const sr_argv *cmd, sr_err *err); /* copied */
+/* The command at *pos (0 first), and *pos moves to the next; false: no more. out: until the next read. */
+bool sr_pack_read(sr_pack *p, size_t *pos, sr_argv *out);
+void sr_pack_free(sr_pack *p); /* zeroed is empty */
+
 /* ---- call.c: what the generic doors let through ---- */
 
 /*

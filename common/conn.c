@@ -336,6 +336,8 @@ bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *er
 		}
 		sr_client_leave(c);
 	}
+	p->sent = x.sent;
+	p->all_sent = x.sent == x.written;
 	if (!ok)
 		count_error(c, err);
 	return ok;

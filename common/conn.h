@@ -1,6 +1,7 @@
 /*
  * conn.h - what the files of the connection share: net.c, resolve.c, conn.c, exchange.c, dial.c,
- * breaker.c, flush.c. Nobody else includes it, except reply.c for its one extra function.
+ * breaker.c, flush.c, batch.c, many.c. Nobody else includes it, except reply.c for its one extra
+ * function.
  */
 #ifndef SQLREDIS_CONN_H
 #define SQLREDIS_CONN_H
@@ -51,6 +52,12 @@ void sr_owner_set(sr_owner *o);
 bool sr_owner_is_this_process(const sr_owner *o);
 void sr_owner_free(sr_owner *o);
 
+/* ---- batch.c: the rows that aggregates gather ---- */
+
+typedef struct sr_queue sr_queue;
+
+void sr_queue_free(sr_queue *q); /* NULL is fine; nothing is sent */
+
 /* ---- the client ---- */
 
 #define SR_READ_SIZE ((size_t) 64 * 1024)
@@ -89,6 +96,7 @@ struct sr_client
 	sr_inval *backlog;
 	bool	  flushing;			  /* the backlog is being read: nothing may be added to it */
 	int64_t	  backlog_not_before; /* an unasked flush is not tried again before it */
+	sr_queue *queue;			  /* batch.c: the rows of aggregates; NULL until there is one */
 	uint64_t  random;
 	sr_stats  stats;
 	char	  in[SR_READ_SIZE];
@@ -122,6 +130,7 @@ typedef struct sr_exchange
 	int64_t until;							   /* absolute ms; 0: no end */
 	/* results */
 	size_t sent;	 /* bytes the kernel took */
+	size_t written;	 /* bytes given to the wire: all went out when they are as many as sent */
 	size_t asked;	 /* commands given to the wire, at least in part */
 	size_t answered; /* replies handed out */
 } sr_exchange;

@@ -319,6 +319,9 @@ typedef struct sr_pipeline
 	void (*reply)(void *ctx, const sr_reply *reply);
 	int64_t idle_timeout;  /* ms without progress; 0: command_timeout */
 	int64_t total_timeout; /* ms in all; 0: none */
+	/* results */
+	size_t sent;	 /* bytes that went out */
+	bool   all_sent; /* of every command that next gave */
 } sr_pipeline;
 
 bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *err);

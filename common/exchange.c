@@ -103,6 +103,7 @@ static bool gather(wire *w, sr_err *err)
 		if (!format(&cmd, &text, &len, err))
 			return false;
 		w->x->asked++;
+		w->x->written += len;
 		if (out->len + len <= OUT_SIZE && sr_buf_add(out, text, len))
 			redisFreeCommand(text);
 		else
@@ -340,7 +341,7 @@ bool sr_exchange_run(sr_client *c, sr_exchange *x, sr_err *err)
 	uint64_t start = microseconds();
 	bool	 ok;
 
-	x->sent = x->asked = x->answered = 0;
+	x->sent = x->written = x->asked = x->answered = 0;
 	progress(&w);
 	w.begun = w.deadline - x->idle;
 	c->last_used = w.begun;
