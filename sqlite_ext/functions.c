@@ -157,7 +157,7 @@ int sq_register_functions(sq_db *st)
 		scalar_fn		  scalar;
 		int				  required, most;
 
-		if (cmd->shape == SR_SHAPE_ROWS || (cmd->flags & SR_PG_ONLY))
+		if (cmd->shape == SR_SHAPE_ROWS || (cmd->flags & (SR_AGGREGATE | SR_PG_ONLY)))
 			continue;
 		scalar = implementation(cmd);
 		if (scalar == NULL)

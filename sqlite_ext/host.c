@@ -14,7 +14,7 @@
  * Before SQLite 3.41 the flag cannot be read, but a statement that is stepped while another one runs
  * ends with SQLITE_INTERRUPT when it is set.
  */
-static bool interrupted(const sq_db *st)
+bool sq_interrupted(const sq_db *st)
 {
 	sqlite3_stmt *stmt = NULL;
 	int			  rc;
@@ -55,7 +55,7 @@ static sr_wait wait_for(void *ctx, struct pollfd *fds, unsigned nfds, int64_t de
 			return SR_WAIT_READY;
 		if (n < 0 && errno != EINTR)
 			return SR_WAIT_TIMEOUT;
-		if (!st->no_sql && interrupted(st))
+		if (!st->no_sql && sq_interrupted(st))
 			return SR_WAIT_INTERRUPTED;
 		if (left <= 0)
 			return SR_WAIT_TIMEOUT;

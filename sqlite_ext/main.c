@@ -147,6 +147,8 @@ int sqlite3_sqlredis_init(sqlite3 *db, char **error, const sqlite3_api_routines 
 	if (rc == SQLITE_OK)
 		rc = sq_register_functions(st);
 	if (rc == SQLITE_OK)
+		rc = sq_register_aggregates(st);
+	if (rc == SQLITE_OK)
 		rc = sq_register_tables(st);
 	if (rc != SQLITE_OK)
 		*error = sqlite3_mprintf("sqlredis: %s", sqlite3_errmsg(db));

@@ -88,6 +88,7 @@ sr_client *sq_client(sq_db *st, sr_err *err);
 /* ---- host.c ---- */
 
 sr_host sq_host(sq_db *st);
+bool	sq_interrupted(const sq_db *st); /* by sqlite3_interrupt */
 void	sq_log(const sr_err *err);
 
 /* ---- values.c: SQLite's values and the core's ---- */
@@ -105,9 +106,10 @@ bool sq_is_literal(const char *sql);
 /* SQLite's own failure as ours; false. */
 bool sq_fail_sqlite(sr_err *err, sqlite3 *db, const char *doing);
 
-/* ---- functions.c, tables.c ---- */
+/* ---- functions.c, aggregates.c, tables.c ---- */
 
 int sq_register_functions(sq_db *st);
+int sq_register_aggregates(sq_db *st);
 int sq_register_tables(sq_db *st);
 /* A read failed: does it give NULL (or no rows) instead? Logs once an outage. */
 bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err);
@@ -122,6 +124,42 @@ struct sq_rows
 	int (*next)(sq_rows *rows, const sr_value **cells, sr_err *err);
 	void (*close)(sq_rows *rows);
 };
+
+/* ---- arguments.c: the arguments of a function that gives rows ---- */
+
+#define SQ_MAX_ARGUMENTS 127 /* SQLite's own limit, as it is compiled everywhere */
+
+typedef struct sq_table
+{
+	sqlite3_vtab	   base;
+	const sq_function *f;
+	int				   columns;	  /* visible; the arguments follow, hidden */
+	int				   arguments; /* as many as there can be */
+	int				   fixed;	  /* those before the variadic one */
+	int key_column;				  /* the visible column that names a variadic argument too, or -1 */
+} sq_table;
+
+/*
+ * idxNum: the fixed arguments given, a bit each; how many variadic ones; whether a last value is that
+ * of the key column, or a set of such; 1 + the first argument that SQLite compares with the row as
+ * well, so that it must not be NULL, or 0.
+ */
+#define SQ_PLAN_COUNT		   8
+#define SQ_PLAN_KEY			   (1 << 16)
+#define SQ_PLAN_SET			   (1 << 17)
+#define SQ_PLAN_COMPARED	   18
+#define SQ_PLAN_VARIADIC(plan) ((plan) >> SQ_PLAN_COUNT & 0xff)
+
+void		  sq_table_init(sq_table *t, const sq_function *f);
+char		 *sq_table_declaration(const sq_table *t);
+const sr_arg *sq_argument(const sq_table *t, int i);
+int			  sq_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info);
+
+/* ---- keys.c ---- */
+
+/* Rows for one value of the key column, or for a set of them (sqlite3_vtab_in). args outlive the rows. */
+sq_rows *sq_keys_open(const sq_function *f, int fixed, const sr_value *args, sqlite3_value *value,
+					  bool set, sr_err *err);
 
 /* ---- txn.c: the virtual table that is told how transactions end ---- */
 

@@ -1,22 +1,15 @@
 /*
- * tables.c - the functions that give rows, as eponymous-only table-valued functions.
+ * tables.c - the functions that give rows, as eponymous-only table-valued functions (arguments.c has
+ * their columns and plans).
  *
- * A module's columns are those of its row in sr_commands, followed by its arguments as hidden
- * columns: `SELECT * FROM redis_scan('user:*')` is a constraint on the first hidden column. They are
- * SQLITE_VTAB_DIRECTONLY, like the scalar functions. Rows are fetched page by page, each in one whole
- * exchange, so that a statement may call other functions between two rows.
+ * They are SQLITE_VTAB_DIRECTONLY, like the scalar functions. Rows are fetched page by page, each in
+ * one whole exchange, so that a statement may call other functions between two rows, and a LIMIT ends
+ * the reading.
  */
 #include "sqlredis.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct table
-{
-	sqlite3_vtab	   base;
-	const sq_function *f;
-	int				   columns; /* visible; the arguments follow */
-} table;
 
 typedef struct cursor
 {
@@ -26,73 +19,33 @@ typedef struct cursor
 	const sr_value	   *cells;
 	sqlite3_int64		row;
 	bool				eof;
+	sqlite3_value	   *given[]; /* the arguments, NULL: left out; the hidden columns show them */
 } cursor;
-
-static const char *type_name(sr_type type)
-{
-	switch (type)
-	{
-		case SR_TYPE_BOOLEAN:
-		case SR_TYPE_INTEGER: return "INTEGER";
-		case SR_TYPE_DOUBLE: return "REAL";
-		case SR_TYPE_TEXT:
-		case SR_TYPE_JSON: return "TEXT";
-		case SR_TYPE_NULL:
-		case SR_TYPE_BYTES: break;
-	}
-	return "";
-}
-
-static bool is_column(const sr_command *cmd, const char *name)
-{
-	for (const sr_column *column = cmd->columns; column->name != NULL; column++)
-		if (strcmp(column->name, name) == 0)
-			return true;
-	return false;
-}
-
-/* "CREATE TABLE x(key TEXT, pattern HIDDEN)"; an argument named like a column gets arg_ before it. */
-static char *declaration(const sr_command *cmd)
-{
-	sqlite3_str *sql = sqlite3_str_new(NULL);
-
-	sqlite3_str_appendall(sql, "CREATE TABLE x(");
-	for (const sr_column *column = cmd->columns; column->name != NULL; column++)
-		sqlite3_str_appendf(sql, "%s\"%w\" %s", column == cmd->columns ? "" : ", ", column->name,
-							type_name(column->type));
-	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
-		sqlite3_str_appendf(sql, ", \"%s%w\" HIDDEN", is_column(cmd, arg->name) ? "arg_" : "",
-							arg->name);
-	sqlite3_str_appendall(sql, ")");
-	return sqlite3_str_finish(sql);
-}
 
 static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
 						 sqlite3_vtab **out, char **error)
 {
-	const sq_function *f = aux;
-	char			  *sql = declaration(f->cmd);
-	table			  *t = calloc(1, sizeof *t);
-	int				   rc = SQLITE_NOMEM;
+	sq_table *t = calloc(1, sizeof *t);
+	char	 *sql;
+	int		  rc = SQLITE_NOMEM;
 
 	(void) argc;
 	(void) argv;
 	(void) error;
-	if (sql != NULL && t != NULL)
+	if (t == NULL)
+		return SQLITE_NOMEM;
+	sq_table_init(t, aux);
+	sql = sq_table_declaration(t);
+	if (sql != NULL)
 		rc = sqlite3_declare_vtab(db, sql);
 	sqlite3_free(sql);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
-	if (rc != SQLITE_OK)
-	{
+	if (rc == SQLITE_OK)
+		*out = &t->base;
+	else
 		free(t);
-		return rc;
-	}
-	t->f = f;
-	while (f->cmd->columns[t->columns].name != NULL)
-		t->columns++;
-	*out = &t->base;
-	return SQLITE_OK;
+	return rc;
 }
 
 static int disconnect_table(sqlite3_vtab *vtab)
@@ -101,63 +54,11 @@ static int disconnect_table(sqlite3_vtab *vtab)
 	return SQLITE_OK;
 }
 
-/* The argument that a constraint gives a value to, or -1. */
-static int argument_of(const table *t, const struct sqlite3_index_constraint *constraint)
-{
-	if (constraint->op != SQLITE_INDEX_CONSTRAINT_EQ || constraint->iColumn < t->columns)
-		return -1;
-	return constraint->iColumn - t->columns;
-}
-
-/*
- * idxNum is the set of arguments that xFilter gets, in their order. A required one that nobody gives
- * is an error; one whose value this plan does not know yet makes the plan unusable.
- */
-static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
-{
-	const table		 *t = (const table *) vtab;
-	const sr_command *cmd = t->f->cmd;
-	int				  given = 0, constraint_of[SR_MAX_ARGS];
-	int				  position = 0;
-
-	for (int i = 0; i < SR_MAX_ARGS; i++)
-		constraint_of[i] = -1;
-	for (int i = 0; i < info->nConstraint; i++)
-	{
-		int arg = argument_of(t, &info->aConstraint[i]);
-
-		if (arg < 0)
-			continue;
-		if (!info->aConstraint[i].usable)
-			return SQLITE_CONSTRAINT;
-		constraint_of[arg] = i;
-		given |= 1 << arg;
-	}
-	for (int i = 0; cmd->args[i].name != NULL; i++)
-	{
-		if (constraint_of[i] >= 0)
-		{
-			info->aConstraintUsage[constraint_of[i]].argvIndex = ++position;
-			info->aConstraintUsage[constraint_of[i]].omit = 1;
-		}
-		else if (!(cmd->args[i].flags & SR_OPTIONAL))
-		{
-			vtab->zErrMsg =
-				sqlite3_mprintf("invalid: %s needs its argument %s", cmd->name, cmd->args[i].name);
-			return SQLITE_ERROR;
-		}
-	}
-	info->idxNum = given;
-	info->estimatedCost = 1000;
-	info->estimatedRows = 1000;
-	return SQLITE_OK;
-}
-
 static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
-	cursor *c = calloc(1, sizeof *c);
+	const sq_table *t = (const sq_table *) vtab;
+	cursor		   *c = calloc(1, sizeof *c + (size_t) t->arguments * sizeof c->given[0]);
 
-	(void) vtab;
 	if (c == NULL)
 		return SQLITE_NOMEM;
 	c->eof = true;
@@ -167,12 +68,19 @@ static int open_cursor(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 
 static void close_rows(cursor *c)
 {
+	const sq_table *t = (const sq_table *) c->base.pVtab;
+
 	sr_rows_close(c->rows);
 	if (c->own != NULL)
 		c->own->close(c->own);
 	c->rows = NULL;
 	c->own = NULL;
 	c->eof = true;
+	for (int i = 0; i < t->arguments; i++)
+	{
+		sqlite3_value_free(c->given[i]);
+		c->given[i] = NULL;
+	}
 }
 
 static int close_cursor(sqlite3_vtab_cursor *base)
@@ -185,7 +93,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 /* Give SQLite the error, or end the rows here when reads fail open. */
 static int failed(cursor *c, const sr_err *err)
 {
-	table *t = (table *) c->base.pVtab;
+	sq_table *t = (sq_table *) c->base.pVtab;
 
 	close_rows(c);
 	if (sq_forgive(t->f->st, t->f->cmd, err))
@@ -223,35 +131,67 @@ static bool open_own(cursor *c, const sq_function *f, sr_err *err)
 	return c->own != NULL;
 }
 
-static int filter(sqlite3_vtab_cursor *base, int given, const char *idx, int argc,
+/*
+ * Keep the arguments: a hidden column shows its argument, and so passes the comparison that SQLite makes
+ * where it cannot leave it out. A NULL would not: no row, although it stands for one.
+ */
+static bool keep_arguments(cursor *c, int plan, sqlite3_value **argv, sr_value *args, sr_err *err)
+{
+	const sq_table *t = (const sq_table *) c->base.pVtab;
+	int				variadic = SQ_PLAN_VARIADIC(plan), compared = (plan >> SQ_PLAN_COMPARED) - 1;
+	int				n = 0;
+
+	for (int i = 0; i < t->fixed + variadic; i++)
+	{
+		const sr_arg *arg = sq_argument(t, i);
+
+		args[i] = (sr_value){.type = SR_TYPE_NULL};
+		if (i < t->fixed && !(plan & 1 << i))
+			continue;
+		c->given[i] = sqlite3_value_dup(argv[n++]);
+		if (c->given[i] == NULL || !sq_value_in(c->given[i], arg, &args[i]))
+			return sr_fail_memory(err);
+		if (compared >= 0 && i >= compared && args[i].type == SR_TYPE_NULL)
+			return sr_fail(err, SR_E_OPTION, "Take the rows with a NULL away, or use a JSON array.",
+						   "%s: argument %d must not be NULL here: SQLite drops its row",
+						   t->f->cmd->name, i + 1);
+	}
+	return true;
+}
+
+/* The rows of a call; argv's last value belongs to the key column where plan says so. */
+static bool open_rows(cursor *c, int plan, int argc, sqlite3_value **argv, sr_err *err)
+{
+	const sq_table	  *t = (const sq_table *) c->base.pVtab;
+	const sq_function *f = t->f;
+	sr_value		   args[SQ_MAX_ARGUMENTS];
+	sr_client		  *client;
+
+	if (!keep_arguments(c, plan, argv, args, err))
+		return false;
+	if (f->cmd->flags & SR_ENGINE)
+		return open_own(c, f, err);
+	if (plan & (SQ_PLAN_KEY | SQ_PLAN_SET))
+	{
+		c->own = sq_keys_open(f, t->fixed, args, argv[argc - 1], (plan & SQ_PLAN_SET) != 0, err);
+		return c->own != NULL;
+	}
+	client = sq_client(f->st, err);
+	if (client != NULL)
+		c->rows = sr_rows_open(client, f->cmd, t->fixed + SQ_PLAN_VARIADIC(plan), args, err);
+	return c->rows != NULL;
+}
+
+static int filter(sqlite3_vtab_cursor *base, int plan, const char *shown, int argc,
 				  sqlite3_value **argv)
 {
-	cursor			  *c = (cursor *) base;
-	const sq_function *f = ((table *) base->pVtab)->f;
-	sr_value		   args[SR_MAX_ARGS] = {{.type = SR_TYPE_NULL}};
-	sr_client		  *client;
-	sr_err			   err = {0};
-	int				   n = 0, count = 0;
+	cursor *c = (cursor *) base;
+	sr_err	err = {0};
 
-	(void) idx;
-	(void) argc;
+	(void) shown;
 	close_rows(c);
 	c->row = 0;
-	for (; f->cmd->args[count].name != NULL; count++)
-		if (given & (1 << count) && !sq_value_in(argv[n++], &f->cmd->args[count], &args[count]))
-			return SQLITE_NOMEM;
-	if (f->cmd->flags & SR_ENGINE)
-	{
-		if (!open_own(c, f, &err))
-			return failed(c, &err);
-		return next_row(base);
-	}
-	client = sq_client(f->st, &err);
-	if (client != NULL)
-		c->rows = sr_rows_open(client, f->cmd, count, args, &err);
-	if (c->rows == NULL)
-		return failed(c, &err);
-	return next_row(base);
+	return open_rows(c, plan, argc, argv, &err) ? next_row(base) : failed(c, &err);
 }
 
 static int at_eof(sqlite3_vtab_cursor *base)
@@ -262,9 +202,12 @@ static int at_eof(sqlite3_vtab_cursor *base)
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i)
 {
 	const cursor *c = (const cursor *) base;
+	int			  visible = ((const sq_table *) base->pVtab)->columns;
 
-	if (i < ((const table *) base->pVtab)->columns)
+	if (i < visible)
 		sq_result_value(ctx, &c->cells[i]);
+	else if (c->given[i - visible] != NULL)
+		sqlite3_result_value(ctx, c->given[i - visible]);
 	return SQLITE_OK;
 }
 
@@ -278,7 +221,7 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 static const sqlite3_module module = {
 	.iVersion = 2,
 	.xConnect = connect_table,
-	.xBestIndex = best_index,
+	.xBestIndex = sq_best_index,
 	.xDisconnect = disconnect_table,
 	.xOpen = open_cursor,
 	.xClose = close_cursor,

@@ -19,10 +19,10 @@ const char *sq_bytes(sqlite3_value *v, size_t *len)
 	return data;
 }
 
-static bool is_number(const sr_arg *arg)
+/* Does the core want a number as a number? The end of a range of scores may also be text. */
+static bool takes_number(const sr_arg *arg)
 {
-	return arg->kind == SR_ARG_INTEGER || arg->kind == SR_ARG_DOUBLE || arg->kind == SR_ARG_TTL ||
-		   arg->kind == SR_ARG_AT;
+	return sr_arg_is_number(arg) || arg->kind == SR_ARG_BOUND;
 }
 
 bool sq_value_in(sqlite3_value *v, const sr_arg *arg, sr_value *out)
@@ -32,13 +32,13 @@ bool sq_value_in(sqlite3_value *v, const sr_arg *arg, sr_value *out)
 	*out = (sr_value){.type = SR_TYPE_NULL};
 	if (type == SQLITE_NULL)
 		return true;
-	if (type == SQLITE_INTEGER && is_number(arg))
+	if (type == SQLITE_INTEGER && takes_number(arg))
 	{
 		out->type = SR_TYPE_INTEGER;
 		out->i = sqlite3_value_int64(v);
 		return true;
 	}
-	if (type == SQLITE_FLOAT && is_number(arg))
+	if (type == SQLITE_FLOAT && takes_number(arg))
 	{
 		out->type = SR_TYPE_DOUBLE;
 		out->d = sqlite3_value_double(v);
@@ -119,6 +119,7 @@ void sq_result_value(sqlite3_context *ctx, const sr_value *v)
 			sqlite3_result_text64(ctx, data, v->len, SQLITE_TRANSIENT, SQLITE_UTF8);
 			sqlite3_result_subtype(ctx, JSON_SUBTYPE);
 			break;
+		case SR_TYPE_LIST: break; /* an argument only */
 	}
 }
 
