@@ -83,17 +83,28 @@ LOAD = {
     FROM json_to_recordset(:'iso'::json->'3166-2') AS x(code text, name text, type text)""",
 }
 CACHE = {
-    "sqlite": """SELECT count(*) FILTER (WHERE redis_set('subdivision:' || code,
-    json_object('code', code, 'country', country, 'name', name), 3600)) AS rows_cached
+    "sqlite": """SELECT redis_mset('subdivision:' || code,
+    json_object('code', code, 'country', country, 'name', name), 3600) AS rows_cached
     FROM subdivisions""",
-    "pg": """SELECT count(*) FILTER (WHERE redis_set('subdivision:' || code,
-    to_json(s)::text, 3600)) AS rows_cached
+    "pg": """SELECT redis_mset('subdivision:' || code, to_json(s)::text, 3600) AS rows_cached
     FROM subdivisions s""",
 }
-LISTS = """SELECT count(*) FILTER (WHERE redis_set('country:' || country || ':subdivisions',
-    codes, 3600)) AS lists_cached
+LISTS = """SELECT redis_mset('country:' || country || ':subdivisions', codes, 3600) AS lists_cached
     FROM (SELECT country, %s AS codes FROM subdivisions GROUP BY country) c"""
 AGGREGATE = {"sqlite": "json_group_array(code)", "pg": "json_agg(code)::text"}
+BATCH = {
+    "sqlite": """SELECT s.name, length(m.value) AS bytes
+    FROM redis_mget m JOIN subdivisions s ON m.key = 'subdivision:' || s.code
+    WHERE m.key IN (SELECT 'subdivision:' || code FROM subdivisions WHERE country = 'NL')
+    ORDER BY s.name LIMIT 3""",
+    "pg": """SELECT name, length(redis_get_batch('subdivision:' || code) OVER ()) AS bytes
+    FROM subdivisions WHERE country = 'NL' ORDER BY name LIMIT 3""",
+}
+BOARD = """SELECT sum(redis_zadd('subdivisions', n, country)) AS countries
+    FROM (SELECT country, count(*) AS n FROM subdivisions GROUP BY country) c"""
+TOP_THREE = """SELECT s.rank, s.member AS country, s.score, min(t.name) AS the_first_of_them
+    FROM redis_zrange('subdivisions', 0, 2, true) s JOIN subdivisions t ON t.country = s.member
+    GROUP BY s.rank, s.member, s.score ORDER BY s.rank"""
 THERE = """SELECT %s""" % ",\n       ".join(
     "redis_exists('%s') AS %s" % (name, column)
     for name, column in zip(NAMES, ("the_row", "list_of_nl", "list_of_bq")))
@@ -110,9 +121,14 @@ def invalidation(engine, door):
     if engine == "pg":
         door("\\set iso `cat %s`" % ISO_CODES)
     door(LOAD[engine])
-    say("every row goes into Redis as JSON, for an hour; and one list for each country")
+    say("every row goes into Redis as JSON, for an hour, in one pipeline; and one list for each country")
     door(CACHE[engine], r"\d{4}")
     door(LISTS % AGGREGATE[engine], r"\d{3}")
+    say("many keys come back in one trip, each to its row")
+    door(BATCH[engine], "Aruba")
+    say("every Redis type is there, and collections are rows: a sorted set, joined")
+    door(BOARD, r"\d{3}")
+    door(TOP_THREE, r"\b2\b")
     door("SELECT redis_get('subdivision:NL-BQ1') AS cached, redis_ttl('subdivision:NL-BQ1') AS ttl",
          "Bonaire")
     if engine == "sqlite" and "1" not in door.quiet("PRAGMA trusted_schema;"):

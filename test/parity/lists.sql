@@ -39,5 +39,5 @@ SELECT redis_blpop('s', 1);
 SELECT * FROM redis_lrange('s');
 SELECT * FROM redis_lrange('s', -2);
 SELECT redis_rpush(NULL, 'x'), redis_rpush('l', NULL), redis_rpush('l', 'a', NULL), redis_lpop(NULL), redis_lindex('l', NULL), redis_blpop('l', NULL);
-SELECT count(*) FROM redis_lrange(NULL), redis_lrange('none', NULL, NULL);
+SELECT count(*) FROM redis_lrange(NULL) a, redis_lrange('none', NULL, NULL) b;
 SELECT redis_exists('l');
