@@ -38,7 +38,7 @@ typedef struct range
 	int64_t		stop;	/* last position of the range; negative: from the end */
 	sr_reply   *page;
 	size_t		at;
-	int64_t		position; /* of the next row */
+	int64_t		first; /* the page's first position */
 	/* ZRANGEBYSCORE */
 	bool	by_score;
 	bound	min, max;
@@ -146,7 +146,7 @@ static bool position_page(range *s, sr_err *err)
 		 (!s->scored || sr_line_word(&line, "WITHSCORES", err));
 	if (!take_page(s, send_line(s, &line, ok, err), asked, &got, err))
 		return false;
-	s->position = s->from;
+	s->first = s->from;
 	s->done = got < asked || last == s->stop || last == INT64_MAX || asked == 0;
 	if (!s->done)
 		s->from = last + 1;
@@ -249,7 +249,8 @@ static int range_next(sr_rows *rows, sr_err *err)
 				return -1;
 		}
 		if (!s->by_score)
-			cells[0] = (sr_value){.type = SR_TYPE_INTEGER, .i = s->position++};
+			cells[0] = (sr_value){.type = SR_TYPE_INTEGER,
+								  .i = s->first + (int64_t) (s->scored ? s->at / 2 : s->at)};
 		for (int i = cell; i < cell + (s->scored ? 2 : 1); i++)
 			if (!sr_cell_reply(&cells[i], &columns[i], s->page->items[s->at++], err))
 				return -1;

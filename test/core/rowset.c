@@ -1,0 +1,124 @@
+/*
+ * rowset.c - see rowset.h.
+ */
+#include "rowset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef __SANITIZE_ADDRESS__
+/* of libasan; its header comes with clang only */
+size_t __sanitizer_get_current_allocated_bytes(void);
+#else
+#include <malloc.h>
+#endif
+
+sr_rows *open_rows(sr_client *c, const char *name, int n, const sr_value *args, sr_err *err)
+{
+	const sr_command *cmd = sr_command_find(name);
+	sr_value		 *copy = calloc((size_t) n + 1, sizeof(*copy));
+	sr_rows			 *rows;
+
+	if (cmd == NULL || copy == NULL)
+		abort();
+	for (int i = 0; i < n; i++)
+	{
+		copy[i] = args[i];
+		if (args[i].data != NULL)
+			copy[i].data = memcpy(malloc(args[i].len + 1), args[i].data, args[i].len);
+	}
+	rows = sr_rows_open(c, cmd, n, copy, err);
+	for (int i = 0; i < n; i++)
+		free((char *) copy[i].data);
+	free(copy);
+	return rows;
+}
+
+static void add_cell(sr_buf *out, const sr_value *cell)
+{
+	switch (cell->type)
+	{
+		case SR_TYPE_NULL: sr_buf_str(out, "~"); break;
+		case SR_TYPE_BOOLEAN:
+		case SR_TYPE_INTEGER: sr_buf_fmt(out, "%" PRId64, cell->i); break;
+		case SR_TYPE_DOUBLE: sr_buf_fmt(out, "%.15g", cell->d); break;
+		default: sr_buf_add(out, cell->data, cell->len);
+	}
+}
+
+const char *row_text(sr_client *c, const char *name, int n, const sr_value *args)
+{
+	static sr_buf	out; /* reachable to the end: no leak */
+	sr_err			err = {0};
+	const sr_value *cells;
+	sr_rows		   *rows = open_rows(c, name, n, args, &err);
+	int				columns = 0, got = -1;
+
+	out.len = 0;
+	sr_buf_str(&out, "");
+	while (sr_command_find(name)->columns[columns].name != NULL)
+		columns++;
+	while (rows != NULL && (got = sr_rows_next(rows, &cells, &err)) > 0)
+		for (int i = 0; i < columns; i++)
+		{
+			if (out.len > 0)
+				sr_buf_str(&out, i > 0 ? "|" : ",");
+			add_cell(&out, &cells[i]);
+		}
+	if (got < 0)
+		sr_buf_fmt(&out, " %s: %s", sr_class_word(err.cls), err.msg);
+	sr_rows_close(rows);
+	return out.data;
+}
+
+long read_rows(sr_rows **rows, long limit, sr_err *err)
+{
+	const sr_value *cells;
+	long			n = 0;
+	int				got = 1;
+
+	while (n != limit && (got = sr_rows_next(*rows, &cells, err)) > 0)
+		n++;
+	if (got <= 0)
+	{
+		sr_rows_close(*rows);
+		*rows = NULL;
+	}
+	return got < 0 ? -1 : n;
+}
+
+const char *lua(sr_client *c, const char *script)
+{
+	static char text[1024];
+	const char *argv[] = {"EVAL", script, "0"};
+	size_t		lengths[] = {4, strlen(script), 1};
+	sr_argv		cmd = {3, argv, lengths};
+	sr_err		err = {0};
+	sr_reply   *reply = sr_client_call(c, &cmd, 0, 0, &err);
+	char	   *json = NULL;
+	size_t		len;
+
+	if (reply != NULL)
+		json = sr_reply_json(reply, &len, &err);
+	snprintf(text, sizeof(text), "%s", json != NULL ? json : err.msg);
+	free(json);
+	sr_reply_free(reply);
+	return text;
+}
+
+uint64_t sent(const sr_client *c)
+{
+	return sr_client_stats(c)->commands;
+}
+
+size_t allocated(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#endif
+}
