@@ -75,14 +75,12 @@ bool sr_line_word(sr_line *line, const char *word, sr_err *err)
 	return sr_line_add(line, word, strlen(word), err);
 }
 
-/* Memory that lives as long as the line; NULL without memory. */
-static char *own(sr_line *line, size_t size)
+bool sr_line_keep(sr_line *line, char *text, sr_err *err)
 {
-	char  *p = malloc(size);
 	char **owned;
 
-	if (p == NULL)
-		return NULL;
+	if (text == NULL)
+		return true;
 	if ((line->owned_count & (line->owned_count - 1)) == 0)
 	{
 		size_t cap = line->owned_count ? line->owned_count * 2 : 1;
@@ -90,13 +88,21 @@ static char *own(sr_line *line, size_t size)
 		owned = realloc(line->owned, cap * sizeof *owned);
 		if (owned == NULL)
 		{
-			free(p);
-			return NULL;
+			free(text);
+			return sr_fail_memory(err);
 		}
 		line->owned = owned;
 	}
-	line->owned[line->owned_count++] = p;
-	return p;
+	line->owned[line->owned_count++] = text;
+	return true;
+}
+
+/* Memory that lives as long as the line; NULL without memory. */
+static char *own(sr_line *line, size_t size)
+{
+	char *p = malloc(size);
+
+	return p != NULL && sr_line_keep(line, p, NULL) ? p : NULL;
 }
 
 bool sr_line_key(sr_line *line, const char *key, size_t len, sr_err *err)

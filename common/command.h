@@ -29,6 +29,8 @@ void sr_line_init(sr_line *line, sr_client *c);
 void sr_line_free(sr_line *line);
 bool sr_line_add(sr_line *line, const char *data, size_t len, sr_err *err);
 bool sr_line_word(sr_line *line, const char *word, sr_err *err);
+/* Free text (malloc'ed, or NULL) together with the line; at once when this fails. */
+bool sr_line_keep(sr_line *line, char *text, sr_err *err);
 bool sr_line_key(sr_line *line, const char *key, size_t len, sr_err *err); /* prefixed */
 bool sr_line_pattern(sr_line *line, const char *pattern, size_t len, sr_err *err);
 bool sr_line_integer(sr_line *line, int64_t i, sr_err *err);
@@ -97,7 +99,7 @@ bool sr_fail_unexpected(const sr_command *cmd, sr_err *err);
 	X(sr_set_json)	   /* json.c: HSET and XADD of an object's members */                          \
 	X(sr_blocking_pop) /* call.c: BLPOP, BRPOP */                                                  \
 	X(sr_run_pipeline) /* many.c */                                                                \
-	X(sr_run_multi)	   /* many.c */                                                                \
+	X(sr_run_multi)	   /* multi.c */                                                               \
 	X(sr_eval)		   /* eval.c */
 #define X(f) bool f(sr_client *, const sr_command *, int, const sr_value *, sr_result *, sr_err *);
 SR_SCALARS(X)
@@ -177,5 +179,7 @@ bool sr_json_open(sr_json *j, const char *what, const sr_value *value, bool obje
 void sr_json_enter(sr_json *j, const sr_json_item *item);
 int	 sr_json_next(sr_json *j, sr_json_item *item, sr_err *err); /* 1 item, 0 end, -1 err */
 void sr_json_item_free(sr_json_item *item);
+/* The same, when the line it was or will be added to is freed. */
+bool sr_json_item_keep(sr_json_item *item, sr_line *line, sr_err *err);
 
 #endif

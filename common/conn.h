@@ -1,7 +1,7 @@
 /*
  * conn.h - what the files of the connection share: net.c, resolve.c, conn.c, exchange.c, dial.c,
- * breaker.c, flush.c, batch.c, many.c. Nobody else includes it, except reply.c for its one extra
- * function.
+ * breaker.c, flush.c, batch.c, many.c, multi.c. Nobody else includes it, except reply.c for its one
+ * extra function.
  */
 #ifndef SQLREDIS_CONN_H
 #define SQLREDIS_CONN_H
@@ -97,6 +97,7 @@ struct sr_client
 	bool	  flushing;			  /* the backlog is being read: nothing may be added to it */
 	int64_t	  backlog_not_before; /* an unasked flush is not tried again before it */
 	sr_queue *queue;			  /* batch.c: the rows of aggregates; NULL until there is one */
+	uint64_t  multi_allowed;	  /* multi.c: the stats.connects that may do transactions */
 	uint64_t  random;
 	sr_stats  stats;
 	char	  in[SR_READ_SIZE];

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#define OUT_SIZE ((size_t) 64 * 1024)
+/* Small: Redis works at the first commands while the next ones are being written down. */
+#define OUT_SIZE ((size_t) 8 * 1024)
 #define FEED	 ((size_t) 16 * 1024)
 #define STEP	 ((size_t) 16 * 1024) /* bytes moved that count as progress */
 

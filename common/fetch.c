@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define MGET_KEYS  ((size_t) 256)
-#define MGET_BYTES ((size_t) 48 * 1024) /* with its lengths it fits exchange.c's buffer */
+#define MGET_BYTES ((size_t) 48 * 1024) /* a few writes */
 #define KEY_EXTRA  ((size_t) 16)		/* "$123\r\n" and "\r\n" round a key */
 #define MAX_KEYS   ((size_t) 4096)
 #define TARGET	   ((size_t) 4 * 1024 * 1024) /* bytes of values in a round */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define BATCH_KEYS	((size_t) 512)
-#define BATCH_BYTES ((size_t) 48 * 1024) /* with its lengths it fits exchange.c's buffer */
+#define BATCH_BYTES ((size_t) 48 * 1024) /* a few writes */
 #define KEY_EXTRA	((size_t) 16)		 /* "$123\r\n" and "\r\n" round a key */
 #define PAUSE		1000				 /* ms before an unasked flush bothers a server again */
 

@@ -177,54 +177,36 @@ void sr_json_item_free(sr_json_item *item)
 	item->name = item->owned = NULL;
 }
 
+bool sr_json_item_keep(sr_json_item *item, sr_line *line, sr_err *err)
+{
+	char *name = item->name;
+	char *owned = item->owned;
+	bool  ok = sr_line_keep(line, name, err);
+
+	/* the texts are still where name and text point to, unless this failed */
+	return sr_line_keep(line, owned, err) && ok;
+}
+
 /* ---- redis_hset_json, redis_xadd_json ---- */
 
-/* The members that a command line points into. */
-typedef struct members
-{
-	sr_json_item *list;
-	size_t		  count, capacity;
-} members;
-
-/* Takes item over, also when it fails. */
-static bool keep_member(members *m, sr_json_item *item, sr_err *err)
-{
-	if (m->count == m->capacity)
-	{
-		size_t		  capacity = m->capacity == 0 ? 16 : m->capacity * 2;
-		sr_json_item *list = realloc(m->list, capacity * sizeof *list);
-
-		if (list == NULL)
-		{
-			sr_json_item_free(item);
-			return sr_fail_memory(err);
-		}
-		m->list = list;
-		m->capacity = capacity;
-	}
-	m->list[m->count++] = *item;
-	return true;
-}
-
-static void free_members(members *m)
-{
-	for (size_t i = 0; i < m->count; i++)
-		sr_json_item_free(&m->list[i]);
-	free(m->list);
-}
-
 /* Every member that is not null: its name and its value. */
-static bool add_members(sr_line *line, members *m, sr_json *j, sr_err *err)
+static bool add_members(sr_line *line, sr_json *j, size_t *count, sr_err *err)
 {
 	sr_json_item item;
 	int			 more;
 
+	*count = 0;
 	while ((more = sr_json_next(j, &item, err)) > 0)
 	{
 		if (item.kind == SR_JSON_NULL)
+		{
 			sr_json_item_free(&item);
-		else if (!keep_member(m, &item, err) || !sr_line_add(line, item.name, item.name_len, err) ||
-				 !sr_line_add(line, item.text, item.len, err))
+			continue;
+		}
+		++*count;
+		if (!sr_json_item_keep(&item, line, err) ||
+			!sr_line_add(line, item.name, item.name_len, err) ||
+			!sr_line_add(line, item.text, item.len, err))
 			return false;
 	}
 	return more == 0;
@@ -234,7 +216,7 @@ bool sr_set_json(sr_client *c, const sr_command *cmd, int n, const sr_value *arg
 				 sr_err *err)
 {
 	const sr_arg *json = &cmd->args[1];
-	members		  m = {0};
+	size_t		  members;
 	sr_json		  j;
 	sr_line		  line;
 	bool		  ok;
@@ -246,8 +228,8 @@ bool sr_set_json(sr_client *c, const sr_command *cmd, int n, const sr_value *arg
 	ok = sr_line_words(&line, cmd->redis, strlen(cmd->redis), err) &&
 		 sr_line_key(&line, args[0].data, args[0].len, err) &&
 		 (json->before == NULL || sr_line_word(&line, json->before, err)) &&
-		 add_members(&line, &m, &j, err);
-	if (ok && m.count == 0)
+		 add_members(&line, &j, &members, err);
+	if (ok && members == 0)
 		out->value.type = cmd->shape == SR_SHAPE_INTEGER ? SR_TYPE_INTEGER : SR_TYPE_NULL;
 	else if (ok)
 	{
@@ -255,6 +237,5 @@ bool sr_set_json(sr_client *c, const sr_command *cmd, int n, const sr_value *arg
 		ok = out->reply != NULL && sr_result_shape(cmd, out, err);
 	}
 	sr_line_free(&line);
-	free_members(&m);
 	return ok;
 }
