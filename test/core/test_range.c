@@ -1,0 +1,545 @@
+/*
+ * test_range.c - ranges of lists, sorted sets and streams, page by page, against the Redis that
+ * SR_TEST_URL or REDIS_URL names (it may be flushed). What one command gives is the reference.
+ */
+#include "command.h"
+#include "rowset.h"
+#include "test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static sr_settings options;
+
+static sr_client *fresh(void)
+{
+	sr_client *c;
+
+	options = settings(server);
+	c = client(&options);
+	ask(c, "FLUSHDB");
+	return c;
+}
+
+/* A list l of e0, e1 ..., a sorted set z of m0, m1 ... with scores 0, 1 ..., a stream s of 1-0, 2-0 ... */
+static void fill(sr_client *c, int size)
+{
+	char script[400];
+
+	ask(c, "FLUSHDB");
+	snprintf(script, sizeof(script),
+			 "for i = 0, %d do redis.call('RPUSH', 'l', 'e' .. i) "
+			 "redis.call('ZADD', 'z', i, 'm' .. i) "
+			 "redis.call('XADD', 's', (i + 1) .. '-0', 'n', i) end",
+			 size - 1);
+	if (size > 0)
+		lua(c, script);
+}
+
+/* ---- by position ---- */
+
+typedef enum order
+{
+	LIST,
+	ASCENDING,
+	DESCENDING
+} order;
+
+/* Are the rows those that Redis's documentation promises for positions start to stop of size? */
+static bool right_rows(sr_client *c, order o, int64_t size, int64_t start, int64_t stop)
+{
+	const char *name = o == LIST ? "redis_lrange" : "redis_zrange";
+	sr_value	args[] = {TEXT(o == LIST ? "l" : "z"), INT(start), INT(stop), INT(o == DESCENDING)};
+	sr_err		err = {0};
+	sr_rows	   *rows = open_rows(c, name, o == LIST ? 3 : 4, args, &err);
+	const sr_value *cells;
+	int64_t			at = start < 0 ? (start < -size ? 0 : size + start) : start;
+	int64_t			end = stop < 0 ? (stop < -size ? -1 : size + stop) : stop;
+	char			expected[32];
+	int				got = -1;
+
+	if (end > size - 1)
+		end = size - 1;
+	while (rows != NULL && (got = sr_rows_next(rows, &cells, &err)) > 0)
+	{
+		int64_t i = o == DESCENDING ? size - 1 - at : at;
+
+		snprintf(expected, sizeof(expected), "%c%" PRId64, o == LIST ? 'e' : 'm', i);
+		if (at > end || cells[0].i != at || cells[1].len != strlen(expected) ||
+			memcmp(cells[1].data, expected, cells[1].len) != 0 ||
+			(o != LIST && cells[2].d != (double) i))
+			break;
+		at++;
+	}
+	sr_rows_close(rows);
+	if (got == 0 && (at > end || end < 0))
+		return true;
+	printf("# size %" PRId64 ", %" PRId64 " to %" PRId64 ", order %d: stopped at %" PRId64 " %s\n",
+		   size, start, stop, (int) o, at, err.msg);
+	return false;
+}
+
+static void test_positions(sr_client *c, int size)
+{
+	const int64_t ends[] = {0,		   1,		  -1,			-2,	  998,	999,   1000,  1001,
+							1999,	   2000,	  2499,			2500, -999, -1000, -1001, -2000,
+							-2500,	   -2501,	  5000,			3,	  7,	-1500, -5000, 42,
+							INT64_MAX, INT64_MIN, INT64_MIN + 1};
+	size_t		  count = sizeof(ends) / sizeof(ends[0]);
+	bool		  good = true;
+	char		  name[64];
+
+	fill(c, size);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < count; j++)
+			for (int o = LIST; o <= DESCENDING; o++)
+				good = right_rows(c, (order) o, size, ends[i], ends[j]) && good;
+	snprintf(name, sizeof(name), "every range of %d elements", size);
+	CHECK(good, name);
+}
+
+/* How many commands it takes. */
+static bool costs(sr_client *c, const char *name, const char *key, sr_value start, sr_value stop,
+				  uint64_t commands)
+{
+	sr_value args[] = {TEXT(key), start, stop};
+	uint64_t before = sent(c);
+
+	row_text(c, name, 3, args);
+	if (sent(c) - before != commands)
+		printf("# %s: %" PRIu64 " commands\n", name, sent(c) - before);
+	return sent(c) - before == commands;
+}
+
+static void test_cost(sr_client *c)
+{
+	fill(c, 2500);
+	CHECK(costs(c, "redis_lrange", "l", INT(0), INT(9), 1), "a page is one command");
+	CHECK(costs(c, "redis_lrange", "l", INT(0), INT(999), 1), "a whole page, too");
+	CHECK(costs(c, "redis_lrange", "l", INT(0), INT(1000), 2), "one more is a second one");
+	CHECK(costs(c, "redis_lrange", "l", INT(1600), INT(-1), 1), "to the end, when that is near");
+	CHECK(costs(c, "redis_lrange", "l", NONE, NONE, 4),
+		  "2500: three pages, and how many there are");
+	CHECK(costs(c, "redis_lrange", "l", INT(-10), INT(-1), 2), "counted from the end: the length");
+	CHECK(costs(c, "redis_lrange", "l", INT(5), INT(2), 1), "an empty range is asked for");
+	CHECK(costs(c, "redis_zrange", "z", INT(0), INT(9), 1), "a sorted set's page");
+	CHECK(costs(c, "redis_zrange", "z", NONE, NONE, 4), "its pages");
+	CHECK(costs(c, "redis_zrangebyscore", "z", INT(0), INT(900), 1), "scores that fit one page");
+	CHECK(costs(c, "redis_zrangebyscore", "z", TEXT("-inf"), TEXT("inf"), 5),
+		  "2500: three pages, and where they stand");
+	fill(c, 999);
+	CHECK(costs(c, "redis_lrange", "l", NONE, NONE, 1), "999: one command");
+	CHECK(costs(c, "redis_xrange", "s", NONE, NONE, 1), "of a stream, too");
+}
+
+static void test_range_errors(sr_client *c)
+{
+	ask(c, "FLUSHDB");
+	ask(c, "SET k v");
+	CHECK(has(ROWS(c, "redis_lrange", TEXT("k")), " wrong type: WRONGTYPE"), "LRANGE of a string");
+	CHECK(has(ROWS(c, "redis_lrange", TEXT("k"), INT(-5)), " wrong type: "), "from its end");
+	CHECK(has(ROWS(c, "redis_lrange", TEXT("k"), INT(5), INT(2)), " wrong type: "), "an empty one");
+	CHECK(has(ROWS(c, "redis_zrange", TEXT("k")), " wrong type: WRONGTYPE"), "ZRANGE");
+	CHECK(has(ROWS(c, "redis_zrangebyscore", TEXT("k"), INT(0), INT(1)), " wrong type: "),
+		  "scores");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("k")), " wrong type: WRONGTYPE"), "XRANGE");
+	CHECK(has(ROWS(c, "redis_xread", TEXT("k"), TEXT("0")), " wrong type: WRONGTYPE"), "XREAD");
+	CHECK(is(ROWS(c, "redis_lrange", TEXT("none")), "") &&
+			  is(ROWS(c, "redis_zrange", TEXT("none"), INT(-3), INT(-1), INT(1)), "") &&
+			  is(ROWS(c, "redis_zrangebyscore", TEXT("none"), INT(0), INT(1)), "") &&
+			  is(ROWS(c, "redis_xrange", TEXT("none")), "") &&
+			  is(ROWS(c, "redis_xread", TEXT("none"), TEXT("0")), ""),
+		  "no such key: no rows");
+	CHECK(
+		has(ROWS(c, "redis_lrange", TEXT("none"), TEXT("x")), "invalid: start must be an integer"),
+		"no number");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("none"), NONE, NONE, FLOAT(1.5)),
+			  "invalid: max_rows must be an integer"),
+		  "no integer");
+	lua(c, "redis.call('ZADD', 'z', '-0', string.rep('long', 20), 'inf', 'top', '-inf', 'low',"
+		   "'9007199254740993', 'even', '0.1', 'tenth')");
+	CHECK(is(ROWS(c, "redis_zrangebyscore", TEXT("z"), TEXT("(-inf"), FLOAT(0)),
+			 "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong|-0"),
+		  "-0");
+	CHECK(is(ROWS(c, "redis_zrange", TEXT("z"), INT(0), INT(0)), "0|low|-inf"), "-inf");
+	CHECK(is(ROWS(c, "redis_zrange", TEXT("z"), INT(0), INT(0), INT(1)), "0|top|inf"), "inf");
+}
+
+/* ---- by score ---- */
+
+static long count_scores(sr_client *c, sr_value min, sr_value max, sr_value max_rows)
+{
+	sr_value args[] = {TEXT("z"), min, max, max_rows};
+	sr_err	 err = {0};
+	sr_rows *rows = open_rows(c, "redis_zrangebyscore", 4, args, &err);
+	long	 n = rows != NULL ? read_rows(&rows, -1, &err) : -1;
+
+	if (n < 0)
+		printf("# %s\n", err.msg);
+	return n;
+}
+
+static bool same_count(long got, long expected)
+{
+	if (got != expected)
+		printf("# expected %ld, got %ld\n", expected, got);
+	return got == expected;
+}
+
+/* Are the rows of min to max exactly what one ZRANGEBYSCORE gives? */
+static bool same_scores(sr_client *c, const char *min, const char *max)
+{
+	char	  script[300];
+	sr_value  args[] = {TEXT("z"), TEXT(min), TEXT(max)};
+	char	 *ours = strdup(row_text(c, "redis_zrangebyscore", 3, args));
+	sr_buf	  theirs = {0};
+	sr_argv	  cmd = {5, (const char *[]){"ZRANGEBYSCORE", "z", min, max, "WITHSCORES"},
+					 (size_t[]){13, 1, strlen(min), strlen(max), 10}};
+	sr_err	  err = {0};
+	sr_reply *reply = sr_client_call(c, &cmd, 0, 0, &err);
+	bool	  good;
+
+	sr_buf_str(&theirs, "");
+	for (size_t i = 0; reply != NULL && i < reply->count; i += 2)
+		sr_buf_fmt(&theirs, "%s%s|%.15g", i > 0 ? "," : "", reply->items[i]->str,
+				   strtod(reply->items[i + 1]->str, NULL));
+	if (reply == NULL)
+		sr_buf_fmt(&theirs, " %s: %s", sr_class_word(err.cls), err.msg);
+	good = strcmp(ours, theirs.data) == 0;
+	snprintf(script, sizeof(script), "# %s to %s: %zu bytes, not %zu\n", min, max, strlen(ours),
+			 theirs.len);
+	if (!good)
+		fputs(script, stdout);
+	free(ours);
+	sr_buf_free(&theirs);
+	sr_reply_free(reply);
+	return good;
+}
+
+static void test_scores(sr_client *c, int size)
+{
+	static const char *const bounds[] = {"-inf", "(-inf", "0",	   "(0",   "0.5", "(1",	  "999",
+										 "(999", "1000",  "(1000", "1500", "inf", "+inf", "(inf",
+										 "1e3",	 "",	  "(",	   "-5",   "nan", "x",	  "((1"};
+	size_t					 count = sizeof(bounds) / sizeof(bounds[0]);
+	bool					 good = true;
+	char					 name[64];
+
+	fill(c, size);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < count; j++)
+			good = same_scores(c, bounds[i], bounds[j]) && good;
+	snprintf(name, sizeof(name), "every range of scores of %d members", size);
+	CHECK(good, name);
+}
+
+static void test_score_limits(sr_client *c)
+{
+	static const struct
+	{
+		int64_t max_rows;
+		long	expected;
+	} cases[] = {{1, 1},	   {999, 999},	 {1000, 1000},	{1001, 1001},
+				 {2000, 2000}, {2001, 2001}, {2500, 2500},	{INT64_MAX, 2500},
+				 {0, 0},	   {-1, 0},		 {INT64_MIN, 0}};
+	uint64_t before;
+	bool	 good = true;
+
+	fill(c, 2500);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		good = same_count(count_scores(c, TEXT("-inf"), TEXT("inf"), INT(cases[i].max_rows)),
+						  cases[i].expected) &&
+			   good;
+	CHECK(good, "max_rows");
+	before = sent(c);
+	CHECK(count_scores(c, TEXT("-inf"), TEXT("inf"), INT(0)) == 0 && sent(c) == before,
+		  "none wanted, none asked for");
+	CHECK(same_count(count_scores(c, INT(0), INT(2499), NONE), 2500), "bounds that are integers");
+	CHECK(same_count(count_scores(c, FLOAT(0.5), FLOAT(2498.5), NONE), 2498), "or doubles");
+	lua(c, "for i = 1, 2500 do redis.call('ZADD', 'z', 7, 'same' .. i) end");
+	CHECK(same_count(count_scores(c, INT(7), INT(7), NONE), 2501), "many of one score");
+	CHECK(same_count(count_scores(c, TEXT("(6"), TEXT("(8"), NONE), 2501), "between two");
+}
+
+/* ---- what others change between two pages ---- */
+
+/* 500 rows, then a script, then the rest: how many rows in all, -1 for an error. */
+static long disturbed(sr_client *c, const char *name, const char *script, int n,
+					  const sr_value *args)
+{
+	sr_err	 err = {0};
+	sr_rows *rows = open_rows(c, name, n, args, &err);
+	long	 got = rows != NULL ? read_rows(&rows, 500, &err) : -1;
+	long	 rest;
+
+	lua(c, script);
+	if (got < 0 || rows == NULL)
+		return got;
+	rest = read_rows(&rows, -1, &err);
+	if (rest < 0)
+		printf("# %s\n", err.msg);
+	return rest < 0 ? -1 : got + rest;
+}
+
+#define DISTURBED(c, name, script, ...)                                                            \
+	disturbed((c), (name), (script), (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)), \
+			  (sr_value[]){__VA_ARGS__})
+
+static void test_changes(sr_client *c)
+{
+	fill(c, 2500);
+	CHECK(same_count(DISTURBED(c, "redis_lrange", "redis.call('DEL', 'l')", TEXT("l")), 1000),
+		  "a list deleted between pages");
+	CHECK(same_count(DISTURBED(c, "redis_zrange", "redis.call('DEL', 'z')", TEXT("z")), 1000),
+		  "a sorted set");
+	CHECK(same_count(DISTURBED(c, "redis_xrange", "redis.call('DEL', 's')", TEXT("s")), 1000),
+		  "a stream");
+	fill(c, 2500);
+	CHECK(same_count(DISTURBED(c, "redis_lrange", "redis.call('LTRIM', 'l', 0, 1499)", TEXT("l")),
+					 1500),
+		  "a list cut");
+	CHECK(same_count(DISTURBED(c, "redis_lrange", "redis.call('SET', 'l', 'v')", TEXT("l")), -1),
+		  "a key that is no list any more");
+	CHECK(same_count(DISTURBED(c, "redis_zrangebyscore", "redis.call('ZREM', 'z', 'm0')", TEXT("z"),
+							   INT(0), INT(5000)),
+					 2499),
+		  "the first member gone: by position, one is missed");
+	fill(c, 2500);
+	CHECK(same_count(DISTURBED(c, "redis_zrangebyscore",
+							   "redis.call('ZREMRANGEBYSCORE', 'z', 0, 1499)", TEXT("z"), INT(500),
+							   INT(1999)),
+					 1000),
+		  "all of the first page gone");
+	fill(c, 2500);
+	CHECK(same_count(
+			  DISTURBED(c, "redis_xrange", "redis.call('XTRIM', 's', 'MAXLEN', 1000)", TEXT("s")),
+			  2000),
+		  "a stream trimmed: what is left follows");
+	CHECK(same_count(DISTURBED(c, "redis_xread", "redis.call('XADD', 's', '9999-0', 'n', 1)",
+							   TEXT("s"), TEXT("1600-0")),
+					 900),
+		  "an entry added behind a last page");
+}
+
+/* Between two pages, by position, others may be in the place of a range of scores. */
+static void test_never_other_scores(sr_client *c)
+{
+	sr_value		args[] = {TEXT("z"), INT(1000), INT(3500)};
+	sr_err			err = {0};
+	sr_rows		   *rows;
+	const sr_value *cells;
+	bool			good = true;
+	long			n = 0;
+
+	fill(c, 5000);
+	rows = open_rows(c, "redis_zrangebyscore", 3, args, &err);
+	while (rows != NULL && sr_rows_next(rows, &cells, &err) > 0)
+	{
+		/* within the second page, whose successor now starts elsewhere */
+		if (++n == 1500)
+			lua(c, "redis.call('ZREMRANGEBYRANK', 'z', 0, 900)");
+		good = good && cells[1].d >= 1000 && cells[1].d <= 3500;
+	}
+	sr_rows_close(rows);
+	CHECK(good && n == 2000, "a row's score is always one that was asked for");
+}
+
+/* A writer that adds two elements a row must not make the range endless. */
+static void test_growing(sr_client *c, const char *name, const char *script, int n,
+						 const sr_value *args)
+{
+	char			what[64];
+	sr_err			err = {0};
+	sr_rows		   *rows;
+	const sr_value *cells;
+	long			got = 0;
+
+	fill(c, 1500);
+	rows = open_rows(c, name, n, args, &err);
+	while (rows != NULL && got < 20000 && sr_rows_next(rows, &cells, &err) > 0)
+		if (got++ % 10 == 0)
+			lua(c, script);
+	sr_rows_close(rows);
+	snprintf(what, sizeof(what), "%s of what grows faster than it is read", name);
+	if (!CHECK(got > 1500 && got < 6000, what))
+		printf("# %ld\n", got);
+}
+
+#define GROWING(c, name, script, ...)                                                              \
+	test_growing((c), (name), (script),                                                            \
+				 (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),                     \
+				 (sr_value[]){__VA_ARGS__})
+
+static void test_endless(sr_client *c)
+{
+	const char *zadd = "for i = 1, 20 do redis.call('ZADD', 'z', redis.call('ZCARD', 'z'), "
+					   "'m' .. redis.call('ZCARD', 'z')) end";
+	const char *xadd = "for i = 1, 20 do redis.call('XADD', 's', '*', 'a', 1) end";
+
+	GROWING(c, "redis_lrange", "for i = 1, 20 do redis.call('RPUSH', 'l', 1) end", TEXT("l"));
+	GROWING(c, "redis_zrange", zadd, TEXT("z"));
+	GROWING(c, "redis_zrangebyscore", zadd, TEXT("z"), INT(0), TEXT("inf"));
+	GROWING(c, "redis_xrange", xadd, TEXT("s"));
+	GROWING(c, "redis_xread", xadd, TEXT("s"), TEXT("0"));
+}
+
+/* ---- streams ---- */
+
+/* The entries of a stream filled with fill(): how many, and are they first, first + 1 ...? */
+static long entries(sr_client *c, const char *name, int n, const sr_value *args, int64_t first)
+{
+	sr_err			err = {0};
+	sr_rows		   *rows = open_rows(c, name, n, args, &err);
+	const sr_value *cells;
+	long			count = 0;
+	int				got = -1;
+	char			id[48], fields[48];
+
+	while (rows != NULL && (got = sr_rows_next(rows, &cells, &err)) > 0)
+	{
+		snprintf(id, sizeof(id), "%" PRId64 "-0", first + count);
+		snprintf(fields, sizeof(fields), "{\"n\":\"%" PRId64 "\"}", first + count - 1);
+		if (cells[0].len != strlen(id) || memcmp(cells[0].data, id, cells[0].len) != 0 ||
+			cells[1].type != SR_TYPE_JSON || cells[1].len != strlen(fields) ||
+			memcmp(cells[1].data, fields, cells[1].len) != 0)
+			break;
+		count++;
+	}
+	if (got != 0)
+		printf("# after %ld: %s\n", count, err.msg);
+	sr_rows_close(rows);
+	return got == 0 ? count : -1;
+}
+
+#define XRANGE(c, first, ...)                                                                      \
+	entries((c), "redis_xrange", (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),     \
+			(sr_value[]){__VA_ARGS__}, (first))
+#define XREAD(c, first, ...)                                                                       \
+	entries((c), "redis_xread", (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),      \
+			(sr_value[]){__VA_ARGS__}, (first))
+
+static void test_stream_size(sr_client *c, int size)
+{
+	char name[64];
+
+	fill(c, size);
+	snprintf(name, sizeof(name), "a stream of %d entries", size);
+	CHECK(same_count(XRANGE(c, 1, TEXT("s")), size) &&
+			  same_count(XRANGE(c, 1, TEXT("s"), TEXT("-"), TEXT("+"), INT(INT64_MAX)), size) &&
+			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0")), size) &&
+			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0-0"), INT(size + 1)), size) &&
+			  same_count(XREAD(c, 2, TEXT("s"), TEXT("1-0")), size - 1),
+		  name);
+}
+
+static void test_streams(sr_client *c)
+{
+	uint64_t before;
+
+	test_stream_size(c, 1);
+	test_stream_size(c, 999);
+	test_stream_size(c, 1000);
+	test_stream_size(c, 1001);
+	test_stream_size(c, 2500);
+	CHECK(same_count(XRANGE(c, 3, TEXT("s"), TEXT("3"), TEXT("2400")), 2398), "incomplete ids");
+	CHECK(same_count(XRANGE(c, 4, TEXT("s"), TEXT("(3-0"), TEXT("(2400-0")), 2396), "excluded ids");
+	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, TEXT("1500")), 1500), "to an id");
+	CHECK(same_count(XRANGE(c, 9, TEXT("s"), TEXT("9"), TEXT("3")), 0), "to one before it");
+	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(1000)), 1000), "a page wanted");
+	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(1001)), 1001), "and one more");
+	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(2000)), 2000), "two");
+	CHECK(same_count(XREAD(c, 11, TEXT("s"), TEXT("10"), INT(2000)), 2000), "XREAD of two");
+	before = sent(c);
+	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(0)), 0) &&
+			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0"), INT(-3)), 0) && sent(c) == before,
+		  "none wanted, none asked for");
+	CHECK(same_count(XREAD(c, 1, TEXT("s"), TEXT("$")), 0), "$: what comes next, and nothing does");
+	CHECK(has(ROWS(c, "redis_xread", TEXT("s"), TEXT(">")), "redis: ERR"), "> is for groups");
+	CHECK(has(ROWS(c, "redis_xread", TEXT("s"), TEXT("x")), "redis: ERR Invalid stream ID"),
+		  "no id");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("s"), TEXT("5-")), "redis: ERR Invalid stream ID"),
+		  "half an id");
+	lua(c, "for i = 1000, 1100 do redis.call('XDEL', 's', i .. '-0') end");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")), "999-0|{\"n\":\"998\"},1101-0|"),
+		  "entries deleted where the page ends");
+}
+
+static void test_stream_ids(sr_client *c)
+{
+	ask(c, "FLUSHDB");
+	lua(c, "for i = 616, 1615 do redis.call('XADD', 's', '5-1844674407370955' .. i, 'n', i) end "
+		   "redis.call('XADD', 's', '6-0', 'n', 'six') "
+		   "redis.call('XADD', 's', '18446744073709551615-18446744073709551615', 'n', 'last')");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")), "6-0|{\"n\":\"six\"},18446744073709551615-18"),
+		  "the number of an id overflows into its time");
+	ask(c, "DEL s");
+	lua(c, "for i = 616, 1615 do redis.call('XADD', 's', '18446744073709551615-1844674407370955' "
+		   ".. i, "
+		   "'n', i) end");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")), ",18446744073709551615-18446744073709551615|"),
+		  "the last id of all ends a full page");
+	CHECK(has(ROWS(c, "redis_xread", TEXT("s"), TEXT("0")), "-18446744073709551615|"), "of XREAD");
+}
+
+static void test_stream_fields(sr_client *c)
+{
+	ask(c, "FLUSHDB");
+	lua(c, "redis.call('XADD', 's', '1-1', 'b', '1', 'a', '\"\\\\\\n', 'b', '', '', 'x\\0y', 'é', "
+		   "'\\1')");
+	CHECK(is(ROWS(c, "redis_xrange", TEXT("s")),
+			 "1-1|{\"b\":\"1\",\"a\":\"\\\"\\\\\\n\",\"b\":\"\",\"\":\"x\\u0000y\",\"é\":"
+			 "\"\\u0001\"}"),
+		  "fields in their order, twice when they are, escaped");
+	lua(c, "redis.call('XADD', 's', '1-2', 'a', '\\255')");
+	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")),
+			  " encoding: an entry of the stream holds bytes that are not UTF-8"),
+		  "bytes that are not UTF-8");
+}
+
+static void test_prefix(void)
+{
+	sr_client *c, *plain = fresh();
+
+	options.key_prefix = "p:";
+	c = client(&options);
+	fill(plain, 2500);
+	lua(plain, "redis.call('RENAME', 'l', 'p:l') redis.call('RENAME', 'z', 'p:z') "
+			   "redis.call('RENAME', 's', 'p:s')");
+	CHECK(right_rows(c, LIST, 2500, 0, -1) && right_rows(c, LIST, 2500, -2000, -2),
+		  "a list's prefix");
+	CHECK(right_rows(c, DESCENDING, 2500, 0, -1), "a sorted set's");
+	CHECK(same_count(count_scores(c, INT(0), TEXT("inf"), NONE), 2500), "by score, too");
+	CHECK(same_count(XRANGE(c, 1, TEXT("s")), 2500) &&
+			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0")), 2500),
+		  "a stream's");
+	sr_client_free(c);
+	sr_client_free(plain);
+}
+
+int main(void)
+{
+	static const int sizes[] = {0, 1, 5, 999, 1000, 1001, 2500};
+	sr_client		*c;
+
+	if (!find_server())
+		return 1;
+	c = fresh();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		test_positions(c, sizes[i]);
+	test_cost(c);
+	test_range_errors(c);
+	for (size_t i = 3; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		test_scores(c, sizes[i]);
+	test_score_limits(c);
+	test_changes(c);
+	test_never_other_scores(c);
+	test_endless(c);
+	test_streams(c);
+	test_stream_ids(c);
+	test_stream_fields(c);
+	ask(c, "FLUSHDB");
+	sr_client_free(c);
+	test_prefix();
+	return test_result();
+}
