@@ -51,6 +51,8 @@ Datum pg_call_aggregate(FunctionCallInfo fcinfo, const sr_command *cmd)
 	pg_arguments_get(&arguments, fcinfo, cmd, 1);
 	if (!sr_batch_add(&s->batch, arguments.count, arguments.values, &err))
 		pg_raise(&err);
+	/* An interrupt may have come after this group's rows were answered, and before others' were. */
+	pg_host_rethrow();
 	PG_RETURN_POINTER(s);
 }
 
