@@ -148,7 +148,7 @@ SELECT redis_eval('return {KEYS[1], ARGV[1], #KEYS, #ARGV}', ARRAY['k'], ARRAY['
 	redis_eval('return ARGV', args => ARRAY['a', 'b']) AS args, redis_eval('return 1', '{}', NULL) AS empty;
 SELECT redis_eval('return 1', ARRAY['k', NULL]);
 SELECT redis_eval('return redis.error_reply("MINE it is")');
-SELECT redis_eval('return redis.error_reply(ARGV[1])', args => ARRAY[repeat('x', 1000)]);
+SELECT redis_eval('return redis.error_reply(ARGV[1])', args => ARRAY['MINE ' || repeat('x', 1000)]);
 
 -- a scan stops where the rows are not wanted any more: in the select list
 SELECT redis_call('HSET', VARIADIC ARRAY['big'] || array_agg(w ORDER BY i, w)) FROM generate_series(1, 20000) i, LATERAL (VALUES ('f' || i), ('v' || i)) v(w);
