@@ -417,8 +417,12 @@ void sr_fetch_begin(sr_fetch *f);
 bool sr_fetch_add(sr_fetch *f, const char *key, size_t len, sr_err *err);
 /* ... and get them, in one pipeline. A key that holds no string has no value, as MGET says. */
 bool sr_fetch_run(sr_fetch *f, sr_err *err);
-/* The i-th key's value, NULL or TEXT, and the key as it was added: they live until the next round. */
-const sr_value *sr_fetch_value(const sr_fetch *f, size_t i);
+/*
+ * The i-th key's value, NULL or TEXT, and the key as it was added, which lives until the next round. A
+ * value lives until the next one is asked for: when the values turn out too large to be held
+ * together, those that follow are fetched then, and NULL is returned if that fails. Ask in order.
+ */
+const sr_value *sr_fetch_value(sr_fetch *f, size_t i, sr_err *err);
 const sr_value *sr_fetch_key(const sr_fetch *f, size_t i);
 
 /* ---- batch.c: an aggregate's rows: one command each, sent in batches ------------------------------ */

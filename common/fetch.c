@@ -2,9 +2,10 @@
  * fetch.c - the values of many keys, round by round: what redis_mget, redis_get_batch and SQLite's
  * `key IN (SELECT ...)` are built on.
  *
- * A round is one pipeline of MGETs, small enough for Redis to serve others in between. How many keys
- * a round has follows from how large the values of the one before were: what is held at a
- * time is about TARGET bytes, however many keys there are.
+ * A round's keys are asked for in one pipeline of MGETs, each small enough for Redis to serve others in
+ * between. How many keys at a time follows from how large the values were before; when they turn out
+ * much larger, those beyond LIMIT are let go and asked for again when their turn comes. So what is
+ * held is bounded, but for a single value that is larger itself.
  */
 #include "command.h"
 
@@ -15,7 +16,8 @@
 #define MGET_BYTES ((size_t) 48 * 1024) /* a few writes */
 #define KEY_EXTRA  ((size_t) 16)		/* "$123\r\n" and "\r\n" round a key */
 #define MAX_KEYS   ((size_t) 4096)
-#define TARGET	   ((size_t) 4 * 1024 * 1024) /* bytes of values in a round */
+#define TARGET	   ((size_t) 4 * 1024 * 1024) /* bytes of values at a time, expected */
+#define LIMIT	   ((size_t) 8 * 1024 * 1024) /* and when they are larger than expected */
 
 typedef struct item
 {
@@ -42,7 +44,9 @@ struct sr_fetch
 	size_t		count, capacity;
 	size_t		room;
 	block	   *blocks;
-	size_t		bytes;			 /* of this round's values */
+	size_t		begin, end;		 /* the items whose values are here */
+	size_t		until;			 /* of the items being asked for */
+	size_t		bytes;			 /* of their values */
 	size_t		asked, answered; /* how far commands went out and replies came in */
 	bool		alone;			 /* GETs for what was refused, instead of MGETs */
 	bool		failed;			 /* err says why; what else arrives is thrown away */
@@ -96,7 +100,7 @@ void sr_fetch_begin(sr_fetch *f)
 	free_blocks(f);
 	f->prefix = sr_client_prefix(f->client, &f->prefix_len);
 	f->keys.len = 0;
-	f->count = f->bytes = 0;
+	f->count = f->begin = f->end = 0;
 }
 
 static bool grow(sr_fetch *f)
@@ -143,11 +147,6 @@ const sr_value *sr_fetch_key(const sr_fetch *f, size_t i)
 	return &f->items[i].key;
 }
 
-const sr_value *sr_fetch_value(const sr_fetch *f, size_t i)
-{
-	return &f->items[i].value;
-}
-
 /* ---- out ---- */
 
 /* Is the key one that the commands under way ask for? */
@@ -167,7 +166,7 @@ static size_t command_end(const sr_fetch *f, size_t start, size_t *wanted, size_
 	size_t i;
 
 	*n = 0;
-	for (i = start; i < f->count && *n < max; i++)
+	for (i = start; i < f->until && *n < max; i++)
 	{
 		if (!is_wanted(f, &f->items[i]))
 			continue;
@@ -185,7 +184,7 @@ static int next_command(void *ctx, sr_argv *out)
 	size_t	  wanted[MGET_KEYS];
 	size_t	  n;
 
-	if (f->failed)
+	if (f->failed || f->bytes >= LIMIT)
 		return 0;
 	f->asked = command_end(f, f->asked, wanted, &n);
 	if (n == 0)
@@ -245,10 +244,12 @@ static void take_values(sr_fetch *f, sr_reply *const *replies, const size_t *wan
 	}
 }
 
+/* Of one MGET. */
 static void on_values(sr_fetch *f, const sr_reply *reply, const size_t *wanted, size_t n)
 {
 	sr_err why;
 
+	f->end = f->answered;
 	if (reply->kind == SR_ARRAY && reply->count == n)
 	{
 		take_values(f, reply->items, wanted, n);
@@ -259,8 +260,9 @@ static void on_values(sr_fetch *f, const sr_reply *reply, const size_t *wanted, 
 	else
 	{
 		sr_fail_reply(&why, reply->str, reply->len);
-		/* one key of many may be forbidden, or elsewhere: a GET each says which */
-		if (why.cls == SR_E_PERMISSION || strncmp(reply->str, "CROSSSLOT", 9) == 0)
+		/* one key of many may be forbidden, or elsewhere, or all are too much: a GET each says */
+		if (why.cls == SR_E_PERMISSION || why.cls == SR_E_SIZE ||
+			strncmp(reply->str, "CROSSSLOT", 9) == 0)
 		{
 			for (size_t i = 0; i < n; i++)
 				f->items[wanted[i]].refused = true;
@@ -270,7 +272,7 @@ static void on_values(sr_fetch *f, const sr_reply *reply, const size_t *wanted, 
 	fail(f, &why);
 }
 
-/* As MGET has it, a key that holds no string has no value. */
+/* Of one GET. As MGET has it, a key that holds no string has no value. */
 static void on_value(sr_fetch *f, const sr_reply *reply, size_t wanted)
 {
 	sr_err	  why = {0};
@@ -295,7 +297,9 @@ static void on_reply(void *ctx, const sr_reply *reply)
 	f->answered = command_end(f, f->answered, wanted, &n);
 	if (f->failed)
 		return;
-	if (f->alone)
+	if (f->bytes >= LIMIT)
+		f->end = wanted[0] < f->end ? wanted[0] : f->end;
+	else if (f->alone)
 		on_value(f, reply, wanted[0]);
 	else
 		on_values(f, reply, wanted, n);
@@ -304,31 +308,42 @@ static void on_reply(void *ctx, const sr_reply *reply)
 /* ---- a round ---- */
 
 /* Reads may be repeated: a connection that broke is replaced once, for what is still to be asked. */
-static bool send(sr_fetch *f, bool alone, sr_err *err)
+static bool exchange(sr_fetch *f, sr_err *err)
 {
 	sr_pipeline p = {.ctx = f, .next = next_command, .reply = on_reply};
+	bool		ok = sr_client_pipeline(f->client, &p, SR_SAFE_TO_RESEND, err);
 
-	f->alone = alone;
-	f->answered = 0;
-	for (int attempt = 0;; attempt++)
+	if (!ok && !f->failed && err->cls == SR_E_LOST)
 	{
 		f->asked = f->answered;
-		if (sr_client_pipeline(f->client, &p, SR_SAFE_TO_RESEND, err))
-			break;
-		if (f->failed) /* the reply that was an error is the reason, and the server closed */
-			break;
-		if (err->cls != SR_E_LOST || attempt > 0)
-			return false;
+		ok = sr_client_pipeline(f->client, &p, SR_SAFE_TO_RESEND, err);
 	}
+	/* an error that was the reply is the reason, if the server closed after it */
 	if (f->failed)
 		*err = f->err;
-	return !f->failed;
+	return ok && !f->failed;
 }
 
-/* The next round: as many keys as this one's values let expect to fit, but no sudden growth. */
-static void adapt(sr_fetch *f)
+/* GETs for the keys of those MGETs that were refused; the values before the first one stay. */
+static bool ask_alone(sr_fetch *f, sr_err *err)
 {
-	size_t each = f->count > 0 ? f->bytes / f->count + 1 : 1;
+	size_t first = f->begin;
+
+	while (first < f->end && !f->items[first].refused)
+		first++;
+	if (first == f->end)
+		return true;
+	f->alone = true;
+	f->until = f->end;
+	f->asked = f->answered = first;
+	f->bytes = 0;
+	return exchange(f, err);
+}
+
+/* As many keys next as these values let expect to fit, but no sudden growth. */
+static void adapt(sr_fetch *f, size_t bytes)
+{
+	size_t each = bytes / (f->end - f->begin) + 1;
 	size_t fits = TARGET / each;
 
 	if (fits > f->room * 2)
@@ -338,29 +353,62 @@ static void adapt(sr_fetch *f)
 	f->room = fits > 0 ? fits : 1;
 }
 
-bool sr_fetch_run(sr_fetch *f, sr_err *err)
+static bool ask(sr_fetch *f, size_t start, sr_err *err)
 {
-	sr_err own;
-	bool   any = false;
-	bool   refused = false;
+	size_t first[MGET_KEYS];
+	size_t n, bytes;
 
-	if (err == NULL)
-		err = &own;
 	free_blocks(f);
+	f->begin = f->end = f->asked = f->answered = start;
+	f->until = f->count - start < f->room ? f->count : start + f->room;
 	f->bytes = 0;
-	f->failed = false;
-	for (size_t i = 0; i < f->count; i++)
+	f->alone = f->failed = false;
+	for (size_t i = start; i < f->until; i++)
 	{
 		f->items[i].value = (sr_value){0};
 		f->items[i].refused = false;
-		any |= f->items[i].key.type != SR_TYPE_NULL;
 	}
-	if (any && !send(f, false, err))
+	(void) command_end(f, start, first, &n);
+	if (n > 0 && !exchange(f, err))
 		return false;
-	for (size_t i = 0; i < f->count; i++)
-		refused |= f->items[i].refused;
-	if (refused && !send(f, true, err))
+	if (f->bytes < LIMIT)
+		f->end = f->until;
+	bytes = f->bytes;
+	if (!ask_alone(f, err))
 		return false;
-	adapt(f);
+	adapt(f, f->alone && f->bytes > bytes ? f->bytes : bytes);
 	return true;
+}
+
+/* Have the values from start on, at least one of them. */
+static bool load(sr_fetch *f, size_t start, sr_err *err)
+{
+	if (ask(f, start, err))
+		return true;
+	/* many values in one reply were more than max_reply: what came before it is good */
+	if (err->cls == SR_E_SIZE && f->room > 1 && !f->alone)
+	{
+		f->room = 1;
+		if (f->end > start ? ask_alone(f, err) : ask(f, start, err))
+			return true;
+	}
+	f->begin = f->end = 0;
+	return false;
+}
+
+bool sr_fetch_run(sr_fetch *f, sr_err *err)
+{
+	sr_err own;
+
+	return f->count == 0 || load(f, 0, err != NULL ? err : &own);
+}
+
+const sr_value *sr_fetch_value(sr_fetch *f, size_t i, sr_err *err)
+{
+	sr_err own;
+
+	if ((i < f->begin || i >= f->end) && f->items[i].key.type != SR_TYPE_NULL &&
+		!load(f, i, err != NULL ? err : &own))
+		return NULL;
+	return &f->items[i].value;
 }

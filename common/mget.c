@@ -52,15 +52,18 @@ static bool next_round(mget *m, sr_err *err)
 
 static int mget_next(sr_rows *rows, sr_err *err)
 {
-	mget *m = (mget *) rows;
+	mget		   *m = (mget *) rows;
+	const sr_value *value;
 
 	if (m->at == m->count && m->pos == m->keys.len)
 		return 0;
 	if (m->at == m->count && !next_round(m, err))
 		return -1;
-	rows->cells[0] = *sr_fetch_key(m->fetch, m->at);
-	rows->cells[1] = *sr_fetch_value(m->fetch, m->at);
-	m->at++;
+	value = sr_fetch_value(m->fetch, m->at, err);
+	if (value == NULL)
+		return -1;
+	rows->cells[0] = *sr_fetch_key(m->fetch, m->at++);
+	rows->cells[1] = *value;
 	return 1;
 }
 

@@ -122,6 +122,7 @@ Datum pg_call_window(FunctionCallInfo fcinfo, const sr_command *cmd)
 	site		   *s;
 	chunk		   *c;
 	int64			row;
+	sr_err			err = {0};
 
 	if (!WindowObjectIsValid(window))
 		elog(ERROR, "%s: called outside of a window", cmd->name);
@@ -132,7 +133,13 @@ Datum pg_call_window(FunctionCallInfo fcinfo, const sr_command *cmd)
 		fetch(s, c, window, row, cmd);
 	if (c->missed)
 		PG_RETURN_NULL();
-	value = sr_fetch_value(s->fetch, (size_t) (row - c->start));
+	value = sr_fetch_value(s->fetch, (size_t) (row - c->start), &err);
+	if (value == NULL)
+	{
+		pg_raise_or_null(cmd, &err);
+		c->missed = true;
+		PG_RETURN_NULL();
+	}
 	if (value->type == SR_TYPE_NULL)
 		PG_RETURN_NULL();
 	return pg_datum_from_value(value, s->result, cmd->name);
