@@ -57,17 +57,13 @@ static void step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 /*
- * Does SQLite clean up after a statement that fails? It does not say: an interrupt and want of memory
- * can be seen, and what failed in our own hands is known. An error of another function in the same
- * statement cannot be told from the end of the rows.
+ * Does SQLite clean up after a statement that fails? It does not say: what failed in our own hands is
+ * known and an interrupt can be seen, but an error of another function in the same statement cannot be
+ * told from the end of the rows.
  */
-static bool statement_fails(sqlite3_context *ctx, const sq_db *st, sr_err *err)
+static bool statement_fails(const sq_db *st, sr_err *err)
 {
-	if (sqlite3_errcode(sqlite3_context_db_handle(ctx)) == SQLITE_NOMEM)
-		return !sr_fail_memory(err);
-	if (sq_interrupted(st))
-		return !sr_fail(err, SR_E_INTERRUPTED, "", "interrupted");
-	return false;
+	return sq_interrupted(st) && !sr_fail(err, SR_E_INTERRUPTED, "", "interrupted");
 }
 
 static void final(sqlite3_context *ctx)
@@ -77,17 +73,14 @@ static void final(sqlite3_context *ctx)
 	sr_err			   err = {0};
 	int64_t			   total = 0;
 
-	if (g != NULL && g->begun)
-	{
-		if (!g->failed)
-			g->failed = statement_fails(ctx, f->st, &err) || sq_client(f->st, &err) == NULL ||
-						!sr_batch_finish(&g->batch, &total, &err);
-		sr_batch_drop(&g->batch);
-	}
-	if (g == NULL || !g->failed)
-		sqlite3_result_int64(ctx, total);
-	else
+	if (g != NULL && !g->failed &&
+		(statement_fails(f->st, &err) || sq_client(f->st, &err) == NULL ||
+		 !sr_batch_finish(&g->batch, &total, &err)))
 		sq_result_error(ctx, &err);
+	else
+		sqlite3_result_int64(ctx, total);
+	if (g != NULL && g->begun)
+		sr_batch_drop(&g->batch);
 }
 
 int sq_register_aggregates(sq_db *st)

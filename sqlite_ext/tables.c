@@ -131,9 +131,15 @@ static bool open_own(cursor *c, const sq_function *f, sr_err *err)
 	return c->own != NULL;
 }
 
+static bool null_has_rows(const sq_table *t, const sr_arg *arg)
+{
+	return (arg->flags & SR_OPTIONAL) ||
+		   ((arg->flags & SR_VARIADIC) && (t->f->cmd->flags & SR_NULLS));
+}
+
 /*
  * Keep the arguments: a hidden column shows its argument, and so passes the comparison that SQLite makes
- * where it cannot leave it out. A NULL would not: no row, although it stands for one.
+ * where it cannot leave it out. A NULL would not.
  */
 static bool keep_arguments(cursor *c, int plan, sqlite3_value **argv, sr_value *args, sr_err *err)
 {
@@ -151,10 +157,11 @@ static bool keep_arguments(cursor *c, int plan, sqlite3_value **argv, sr_value *
 		c->given[i] = sqlite3_value_dup(argv[n++]);
 		if (c->given[i] == NULL || !sq_value_in(c->given[i], arg, &args[i]))
 			return sr_fail_memory(err);
-		if (compared >= 0 && i >= compared && args[i].type == SR_TYPE_NULL)
-			return sr_fail(err, SR_E_OPTION, "Take the rows with a NULL away, or use a JSON array.",
-						   "%s: argument %d must not be NULL here: SQLite drops its row",
-						   t->f->cmd->name, i + 1);
+		if (compared >= 0 && i >= compared && args[i].type == SR_TYPE_NULL && null_has_rows(t, arg))
+			return sr_fail(
+				err, SR_E_OPTION,
+				"SQLite would drop its row: leave it out, or put it among the first arguments.",
+				"%s: argument %d must not be NULL", t->f->cmd->name, i + 1);
 	}
 	return true;
 }

@@ -58,6 +58,14 @@ static const char *const script[] = {
 	"SELECT * FROM redis_pending",
 	"SELECT key, redis_get(key) FROM redis_scan('t:*')",
 	"COMMIT",
+	"SELECT redis_mset('m:' || value, value, 60), redis_del_agg('gone') FROM json_each('[1, 2, "
+	"3]')",
+	"SELECT key, value, arg_key2 FROM redis_mget('m:1', NULL, 'm:2', 'none')",
+	"SELECT m.value FROM redis_mget m WHERE key IN (SELECT 'm:' || value FROM json_each('[1, 9]'))",
+	"SELECT t.id, m.value FROM t LEFT JOIN redis_mget m ON m.key = 'm:' || t.id",
+	"SELECT redis_hset('h', 'f', 1, 'g', 2), redis_hset_json('h', '{\"x\": [1, 2]}')",
+	"SELECT * FROM redis_hmget('h') WHERE field IN ('f', 'g')",
+	"SELECT redis_mset('m:' || value, 1) FROM json_each('[1, 2]') GROUP BY value",
 	NULL,
 };
 
