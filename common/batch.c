@@ -48,7 +48,6 @@ struct sr_queue
 	sr_pack pack;
 	entry  *entries; /* FULL_COUNT */
 	size_t	count;
-	size_t	live;			 /* entries with an owner */
 	size_t	asked, answered; /* how far commands went out and replies came in */
 	pid_t	pid;			 /* who gathered them */
 };
@@ -85,7 +84,7 @@ static void empty(sr_queue *q)
 	for (size_t i = 0; i < q->count; i++)
 		if (q->entries[i].owner != NULL)
 			q->entries[i].owner->waiting = 0;
-	q->count = q->live = 0;
+	q->count = 0;
 	q->asked = q->answered = 0;
 	q->pack.buf.len = 0;
 	if (q->pack.buf.cap > KEEP_BYTES)
@@ -285,7 +284,6 @@ static bool push(sr_queue *q, sr_batch *b, int n, const sr_value *args, sr_err *
 	if (q->count == 0)
 		q->pid = getpid();
 	q->entries[q->count++] = e;
-	q->live++;
 	b->waiting++;
 	return true;
 }
@@ -326,6 +324,15 @@ bool sr_batch_finish(sr_batch *b, int64_t *total, sr_err *err)
 	return report(b, err);
 }
 
+/* Dropped entries at the end of the queue make room. */
+static void trim(sr_queue *q)
+{
+	while (q->count > 0 && q->entries[q->count - 1].owner == NULL)
+		q->pack.buf.len = q->entries[--q->count].at;
+	if (q->count == 0)
+		empty(q);
+}
+
 void sr_batch_drop(sr_batch *b)
 {
 	sr_queue *q = b->waiting > 0 ? b->client->queue : NULL;
@@ -337,10 +344,9 @@ void sr_batch_drop(sr_batch *b)
 			continue;
 		q->entries[i].owner = NULL;
 		b->waiting--;
-		q->live--;
 	}
-	if (q != NULL && q->live == 0 && !sr_client_busy(b->client))
-		empty(q);
+	if (q != NULL && !sr_client_busy(b->client))
+		trim(q);
 	if (b->failure != &no_memory)
 		free(b->failure);
 	memset(b, 0, sizeof *b);
