@@ -15,14 +15,14 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
-/* The set for the connection's socket; latch and postmaster death come first. */
-#define SOCKET_POSITION 2
+/* The set for the connection's socket; latch and postmaster death, where there is one, come first. */
+#define SOCKET_POSITION (IsUnderPostmaster ? 2 : 1)
 #define SET_SIZE		3
 
 typedef struct waiter
 {
 	WaitEventSet *set;		 /* the connection's */
-	WaitEventSet *transient; /* for this wait only: a sleep, name resolution */
+	WaitEventSet *transient; /* for this wait only: a sleep, name resolution; or in the making */
 	int			  fd;		 /* the connection's socket, -1: none */
 	bool		  uninterruptible;
 	int64_t		  give_up_at; /* every wait ends then; 0: no such limit */
@@ -84,12 +84,15 @@ static uint32 events_of(const struct pollfd *fd)
 		   ((fd->events & POLLOUT) ? WL_SOCKET_WRITEABLE : 0);
 }
 
+/* Left in state.transient: what raises here must not leave it behind. */
 static WaitEventSet *new_set(const struct pollfd *fds, unsigned nfds)
 {
 	WaitEventSet *set = create_wait_event_set((int) nfds + SOCKET_POSITION);
 
+	state.transient = set;
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	if (IsUnderPostmaster)
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	for (unsigned i = 0; i < nfds; i++)
 		AddWaitEventToSet(set, events_of(&fds[i]), fds[i].fd, NULL, NULL);
 	return set;
@@ -99,7 +102,10 @@ static WaitEventSet *new_set(const struct pollfd *fds, unsigned nfds)
 static WaitEventSet *connection_set(const struct pollfd *fd)
 {
 	if (state.set == NULL)
+	{
 		state.set = new_set(fd, 1);
+		state.transient = NULL;
+	}
 	else
 		ModifyWaitEvent(state.set, SOCKET_POSITION, events_of(fd), NULL);
 	return state.set;
@@ -145,7 +151,7 @@ static sr_wait wait_interruptibly(struct pollfd *fds, unsigned nfds, int64_t dea
 	if (nfds == 1 && fds[0].fd == state.fd)
 		set = connection_set(&fds[0]);
 	else
-		set = state.transient = new_set(fds, nfds);
+		set = new_set(fds, nfds);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -253,5 +253,20 @@ def a_statement_that_uses_the_table_it_tracks():
     shell.close()
 
 
+@test
+def without_a_postmaster():
+    alone = Postgres(redis.url)
+    alone.database("d")
+    alone.stop()
+    redis("DEL", "k")
+    said = run([alone.bindir + "/postgres", "--single", "-D", alone.data, "d"], user=alone.user,
+               env=alone.env, input="SELECT redis_set('k', 'v')\nSELECT redis_lock('held', 9, 9)\n"
+               "SELECT redis_mset('m' || i, i) FROM generate_series(1, 5000) i\nCREATE TABLE t (id int)\n"
+               "SELECT redis_invalidate_on('t', 'm{id}')\nINSERT INTO t VALUES (7)\n")
+    true("ERROR" not in said, said)
+    contains(said, 'redis_mset = "5000"')
+    equal(redis("MGET", "k", "m5000", "m7"), [b"v", b"5000", None])
+
+
 if __name__ == "__main__":
     main()
