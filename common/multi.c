@@ -43,12 +43,20 @@ static int next_command(void *ctx, sr_argv *out)
 	return 1;
 }
 
+/* What Redis puts before the reason, if the reason is not that a command was refused. */
+#define BECAUSE "EXECABORT Transaction discarded because of: "
+
 static void note(multi *t, const sr_reply *reply, const char *word)
 {
 	if (t->why.cls != SR_OK)
 		return;
 	if (reply->kind == SR_ERROR)
-		sr_fail_reply(&t->why, reply->str, reply->len);
+	{
+		size_t skip =
+			strncmp(reply->str, BECAUSE, sizeof BECAUSE - 1) == 0 ? sizeof BECAUSE - 1 : 0;
+
+		sr_fail_reply(&t->why, reply->str + skip, reply->len - skip);
+	}
 	else
 		sr_fail(&t->why, SR_E_PROTOCOL, "Is this a Redis server?", "unexpected type of reply to %s",
 				word);

@@ -18,9 +18,15 @@ static void add_result(sr_buf *out, const sr_value *v)
 	}
 }
 
+static sr_buf last; /* reachable to the end: no leak */
+
+const char *last_scalar(void)
+{
+	return last.data;
+}
+
 const char *scalar_text(sr_client *c, const char *name, int n, const sr_value *args)
 {
-	static sr_buf	  out; /* reachable to the end: no leak */
 	const sr_command *cmd = sr_command_find(name);
 	sr_value		 *copy = calloc((size_t) n + 1, sizeof(*copy));
 	sr_result		  result;
@@ -39,12 +45,12 @@ const char *scalar_text(sr_client *c, const char *name, int n, const sr_value *a
 	for (int i = 0; i < n; i++)
 		free((char *) copy[i].data);
 	free(copy);
-	out.len = 0;
-	sr_buf_str(&out, "");
+	last.len = 0;
+	sr_buf_str(&last, "");
 	if (ok)
-		add_result(&out, &result.value);
+		add_result(&last, &result.value);
 	else
-		sr_buf_fmt(&out, "%s: %s | %s", sr_class_word(err.cls), err.msg, err.hint);
+		sr_buf_fmt(&last, "%s: %s | %s", sr_class_word(err.cls), err.msg, err.hint);
 	sr_result_free(&result);
-	return out.data;
+	return last.data;
 }

@@ -15,4 +15,7 @@ const char *scalar_text(sr_client *c, const char *name, int n, const sr_value *a
 	scalar_text((c), (name), (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),         \
 				(sr_value[]){__VA_ARGS__})
 
+/* What it was, once more. */
+const char *last_scalar(void);
+
 #endif
