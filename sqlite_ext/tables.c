@@ -19,6 +19,7 @@ typedef struct cursor
 	const sr_value	   *cells;
 	sqlite3_int64		row;
 	bool				eof;
+	bool				by_key;	 /* the key column names the rows */
 	sqlite3_value	   *given[]; /* the arguments, NULL: left out; the hidden columns show them */
 } cursor;
 
@@ -178,7 +179,7 @@ static bool open_rows(cursor *c, int plan, int argc, sqlite3_value **argv, sr_er
 		return false;
 	if (f->cmd->flags & SR_ENGINE)
 		return open_own(c, f, err);
-	if (plan & (SQ_PLAN_KEY | SQ_PLAN_SET))
+	if (c->by_key)
 	{
 		c->own = sq_keys_open(f, t->fixed, args, argv[argc - 1], (plan & SQ_PLAN_SET) != 0, err);
 		return c->own != NULL;
@@ -198,6 +199,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *shown, int ar
 	(void) shown;
 	close_rows(c);
 	c->row = 0;
+	c->by_key = (plan & (SQ_PLAN_KEY | SQ_PLAN_SET)) != 0;
 	return open_rows(c, plan, argc, argv, &err) ? next_row(base) : failed(c, &err);
 }
 
@@ -218,9 +220,43 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i)
 	return SQLITE_OK;
 }
 
+static uint64_t mix(uint64_t hash, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+	return hash ^ hash >> 29;
+}
+
+/*
+ * The branches of `key = 'a' OR key = 'b'` are calls of their own, and SQLite keeps one row of each
+ * rowid: so it tells what the row is. A row that its key names is that key's, in any call with the same
+ * fixed arguments; any other is the n-th of the call with these arguments.
+ */
 static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 {
-	*out = ((cursor *) base)->row;
+	const cursor   *c = (const cursor *) base;
+	const sq_table *t = (const sq_table *) base->pVtab;
+	uint64_t		hash = 0;
+
+	for (int i = 0; i < t->arguments; i++)
+	{
+		size_t		len = 0;
+		const char *data;
+
+		if (c->given[i] == NULL || sqlite3_value_type(c->given[i]) == SQLITE_NULL)
+			continue;
+		data = sq_bytes(c->given[i], &len);
+		if (data == NULL)
+			return SQLITE_NOMEM;
+		hash = mix(mix(mix(hash, &i, sizeof i), &len, sizeof len), data, len);
+	}
+	if (c->by_key)
+		hash = mix(hash, c->cells[t->key_column].data, c->cells[t->key_column].len);
+	else
+		hash += (uint64_t) c->row;
+	*out = (sqlite3_int64) hash;
 	return SQLITE_OK;
 }
 

@@ -41,6 +41,9 @@ SELECT DISTINCT key, key2 IS NULL FROM redis_smembers('s'), (SELECT NULL AS key2
 SELECT field FROM redis_hgetall WHERE key IN ('user:1', 'user:2') ORDER BY field;
 SELECT pattern, type FROM redis_scan('a', 'string');
 SELECT key FROM redis_scan('a') WHERE pattern = 'b';
+SELECT key, pattern FROM redis_scan WHERE pattern = 'a' OR pattern = 'b' OR (pattern = '[ab]' AND type = 'string') ORDER BY key, pattern;
+SELECT key, field FROM redis_hgetall WHERE key = 'user:1' OR key = 'user:2' ORDER BY field;
+SELECT t.member FROM redis_smembers('s') s FULL JOIN redis_smembers('t') t USING (member) ORDER BY 1;
 .print == the column that shows the key names it, too
 SELECT * FROM redis_mget WHERE key = 'b';
 SELECT * FROM redis_mget WHERE key = NULL;
@@ -60,6 +63,7 @@ SELECT key FROM redis_mget WHERE key IN ('a', 'b', 'none') AND value IS NULL;
 SELECT key FROM redis_mget WHERE key IN ('a', 'b') AND key IN ('b', 'c');
 SELECT key, value FROM redis_mget WHERE key IN ('a', 'b') AND key = 'a';
 SELECT key FROM redis_mget WHERE key = 'a' OR key = 'b' ORDER BY key;
+SELECT key FROM redis_mget WHERE key = 'a' OR key = lower('A') OR key = upper('x') ORDER BY key;
 SELECT * FROM redis_mget WHERE key NOT IN ('a');
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
 SELECT count(*), count(value), min(key), max(key) FROM redis_mget WHERE key IN (SELECT 'many:' || i FROM n);
