@@ -36,7 +36,7 @@ def group_of(name, table=groups()):
 
 
 def members():
-    """(oid, signature, name, kind, types): types are the arguments' names, VARIADIC before an array."""
+    """(oid, signature, name, kind, the variadic argument's element or "-", the arguments' types)"""
     found = []
     for oid, signature, name, kind, variadic, types in rows(
             "SELECT p.oid, p.oid::regprocedure, p.proname, p.prokind, p.provariadic::regtype, "
@@ -75,7 +75,8 @@ def nobody_may_call_what_reaches_redis():
     before = commands_processed()
     called = 0
     for oid, signature, name, kind, variadic, types in members():
-        may = server.sql("SELECT has_function_privilege('nobody_special', %s, 'EXECUTE')" % oid, "d")
+        may = server.sql("SELECT has_function_privilege('nobody_special', %s, 'EXECUTE')" % oid,
+                         "d")
         equal(may, "t" if group_of(name) == "PUBLIC" else "f", signature)
         statement = call(name, kind, variadic, types)
         if statement is None or signature == "redis_invalidate()":
@@ -104,9 +105,10 @@ def a_group_is_granted_with_one_statement_and_no_more():
     table["redis_invalidate()"] = "WRITE"
     for group in ("READ", "WRITE", "ADMIN"):
         role = "only_" + group.lower()
-        server.sql("CREATE ROLE %s LOGIN; SELECT redis_grant('%s', '%s')" % (role, group.lower(), role), "d")
-        may = {signature for signature, in rows(
-            "SELECT p.oid::regprocedure" + MEMBERS + " AND has_function_privilege('%s', p.oid, 'EXECUTE')" % role)}
+        server.sql("CREATE ROLE %s LOGIN; SELECT redis_grant('%s', '%s')"
+                   % (role, group.lower(), role), "d")
+        has = MEMBERS + " AND has_function_privilege('%s', p.oid, 'EXECUTE')" % role
+        may = {signature for signature, in rows("SELECT p.oid::regprocedure" + has)}
         equal(sorted(may), sorted(s for s, g in table.items() if g in (group, "PUBLIC")), group)
         shell = server.session("d", role)
         for _, signature, name, kind, variadic, types in everything:
@@ -118,8 +120,7 @@ def a_group_is_granted_with_one_statement_and_no_more():
                   "%s %s: %s" % (role, signature, said))
         shell.close()
         server.sql("SELECT redis_revoke('%s', '%s')" % (group.lower(), role), "d")
-        equal(server.sql("SELECT count(*)" + MEMBERS + " AND has_function_privilege('%s', p.oid, "
-                         "'EXECUTE')" % role, "d"), str(list(table.values()).count("PUBLIC")))
+        equal(server.sql("SELECT count(*)" + has, "d"), str(list(table.values()).count("PUBLIC")))
 
 
 @test
@@ -142,7 +143,8 @@ def what_is_granted_works_without_more():
     contains(shell.run("CREATE ROLE other;"), "42501")
     server.sql("CREATE ROLE other", "d")
     contains(shell.run("SELECT redis_grant('read', 'other');"), "no privileges were granted")
-    equal(server.sql("SELECT has_function_privilege('other', 'redis_get(text)', 'EXECUTE')", "d"), "f")
+    equal(server.sql("SELECT has_function_privilege('other', 'redis_get(text)', 'EXECUTE')", "d"),
+          "f")
     shell.close()
 
 

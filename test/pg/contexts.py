@@ -259,8 +259,9 @@ def without_a_postmaster():
     alone.database("d")
     alone.stop()
     redis("DEL", "k")
+    redis("SET", "held", "by somebody")
     said = run([alone.bindir + "/postgres", "--single", "-D", alone.data, "d"], user=alone.user,
-               env=alone.env, input="SELECT redis_set('k', 'v')\nSELECT redis_lock('held', 9, 9)\n"
+               env=alone.env, input="SELECT redis_set('k', 'v')\nSELECT redis_lock('held', 9, 0.1)\n"
                "SELECT redis_mset('m' || i, i) FROM generate_series(1, 5000) i\nCREATE TABLE t (id int)\n"
                "SELECT redis_invalidate_on('t', 'm{id}')\nINSERT INTO t VALUES (7)\n")
     true("ERROR" not in said, said)

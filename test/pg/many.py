@@ -1,4 +1,4 @@
-"""Aggregates, the window function and rows that are ended from outside, and where text is not UTF-8."""
+"""Many keys at once: their price, ended from outside, in parallel plans, in other encodings."""
 
 from harness import Postgres, Proxy, Redis, contains, equal, main, test, true, wait_for
 
@@ -7,8 +7,10 @@ server = Postgres(redis.url, {"sqlredis.command_timeout": "'60s'"})
 server.database("d")
 
 MSET = "SELECT redis_mset('m:' || i, 'value ' || i) FROM generate_series(1, 100000) i;"
-FETCHES = ("SELECT count(*) FROM redis_mget(VARIADIC ARRAY(SELECT 'm:' || i FROM generate_series(1, 100000) i));",
-           "SELECT count(v) FROM (SELECT redis_get_batch('m:' || i) OVER () AS v FROM generate_series(1, 100000) i) s;")
+FETCHES = ("SELECT count(*) FROM redis_mget(VARIADIC ARRAY(SELECT 'm:' || i "
+           "FROM generate_series(1, 100000) i));",
+           "SELECT count(v) FROM (SELECT redis_get_batch('m:' || i) OVER () AS v "
+           "FROM generate_series(1, 100000) i) s;")
 
 
 def session(settings=""):
@@ -83,13 +85,13 @@ def a_cancel_in_the_middle():
 def a_session_that_ends_with_rows_unsent():
     redis("FLUSHALL")
     # the client goes first, the portals of the transaction after it
-    for statement in ("SELECT redis_mset('m:' || i, (SELECT i::text FROM pg_sleep(CASE i WHEN 50 THEN 600 ELSE 0 END))) "
-                      "FROM generate_series(1, 100) i;",
-                      "SELECT redis_get_batch((SELECT 'm:' || i FROM pg_sleep(CASE i WHEN 50 THEN 600 ELSE 0 END))) OVER () "
-                      "FROM generate_series(1, 100) i;",
+    slept = "(SELECT 'm:' || i FROM pg_sleep(CASE i WHEN 50 THEN 600 ELSE 0 END))"
+    for statement in ("SELECT redis_mset(%s, i) FROM generate_series(1, 100) i;" % slept,
+                      "SELECT redis_get_batch(%s) OVER () FROM generate_series(1, 100) i;" % slept,
                       "SELECT m, pg_sleep(600) FROM redis_hscan('h') m, redis_mget('a', 'b');"):
         redis("HSET", "h", "f", "v")
-        shell, pid = session("BEGIN; DECLARE c CURSOR FOR SELECT redis_hscan('h'), redis_mget('a', 'b'); FETCH 1 FROM c \\g /dev/null\n")
+        shell, pid = session("BEGIN; DECLARE c CURSOR FOR SELECT redis_hscan('h'), "
+                             "redis_mget('a', 'b'); MOVE 1 FROM c;")
         shell.send(statement)
         wait_for(statement, lambda: sleeps(pid))
         equal(server.sql("SELECT pg_terminate_backend(%s, 5000)" % pid), "t")
@@ -113,7 +115,8 @@ def a_connection_lost_in_the_middle():
         # reads are asked again
         redis("MSET", "r:1", "a" * 3000, "r:2", "b" * 3000)
         proxy.lose(after=4000)
-        equal(shell.run("SELECT length(redis_get_batch('r:' || i) OVER ()) FROM generate_series(1, 2) i;"), "3000\n3000")
+        equal(shell.run("SELECT length(redis_get_batch('r:' || i) OVER ()) "
+                        "FROM generate_series(1, 2) i;"), "3000\n3000")
         shell.close()
 
 
@@ -124,13 +127,15 @@ def what_runs_where_in_a_parallel_plan():
                        "SET min_parallel_table_scan_size = 0;")
     true("Gather" not in shell.run("EXPLAIN SELECT redis_mset('p:' || i, i) FROM big;"), "a worker may write")
     equal(shell.run("SELECT redis_mset('p:' || i, i) FROM big;"), "20000")
-    query = "SELECT count(*) FROM (SELECT i, redis_get_batch('p:' || i) OVER () AS v FROM big) s WHERE v = i::text;"
+    query = ("SELECT count(*) FROM (SELECT i, redis_get_batch('p:' || i) OVER () AS v FROM big) s "
+             "WHERE v = i::text;")
     plan = shell.run("EXPLAIN " + query)
     true(plan.index("WindowAgg") < plan.index("Gather"), plan)
     equal(shell.run(query), "20000")
-    true("ERROR" not in shell.run("EXPLAIN ANALYZE " + query))
-    true("ERROR" not in shell.run("EXPLAIN (ANALYZE, VERBOSE) SELECT redis_mset('p:' || i, i) FROM big GROUP BY i % 100;"))
-    true("ERROR" not in shell.run("EXPLAIN ANALYZE SELECT * FROM redis_mget(VARIADIC ARRAY['p:1', 'p:2']) JOIN big ON i::text = value;"))
+    for query in (query, "SELECT redis_mset('p:' || i, i) FROM big GROUP BY i % 100;",
+                  "SELECT * FROM redis_mget('p:1', 'p:2') JOIN big ON i::text = value;"):
+        said = shell.run("EXPLAIN (ANALYZE, VERBOSE) " + query)
+        true("ERROR" not in said and "Execution Time" in said, said)
     shell.close()
 
 
@@ -144,39 +149,45 @@ def other_encodings():
 
     shell = server.session("latin1")
     shell.run("SET client_encoding = 'UTF8';")
-    equal(shell.run("SELECT redis_mset('%s' || i, 'na\u00efve ' || i) FROM generate_series(1, 2) i;" % coffee), "2")
+    equal(shell.run("SELECT redis_mset('%s' || i, 'na\u00efve ' || i) FROM generate_series(1, 2) i;"
+                    % coffee), "2")
     equal(redis("GET", (coffee + "2").encode()), "na\u00efve 2".encode())
-    for rows in ("SELECT * FROM redis_mget('%s1', '%s2') m", "SELECT * FROM redis_mget(VARIADIC ARRAY['%s1', '%s2']) m",
+    for rows in ("SELECT * FROM redis_mget('%s1', '%s2')",
+                 "SELECT * FROM redis_mget(VARIADIC ARRAY['%s1', '%s2'])",
                  "SELECT k, redis_get_batch(k) OVER () FROM unnest(ARRAY['%s1', '%s2']) k",
                  "SELECT * FROM redis_mget_json('[\"%s1\", \"%s2\"]')"):
-        equal(shell.run(rows.replace("%s", coffee) + ";"), "%s1|na\u00efve 1\n%s2|na\u00efve 2".replace("%s", coffee))
-    equal(shell.run("SELECT redis_hset('h', '%s', '\u00fc'), redis_rpush('l', '\u00e4', 1);" % coffee), "1|2")
+        equal(shell.run(rows.replace("%s", coffee) + ";"),
+              "%s1|na\u00efve 1\n%s2|na\u00efve 2".replace("%s", coffee))
+    equal(shell.run("SELECT redis_hset('h', '%s', '\u00fc'), redis_rpush('l', '\u00e4', 1);"
+                    % coffee), "1|2")
     equal(redis("HGET", "h", coffee.encode()), "\u00fc".encode())
     equal(shell.run("SELECT * FROM redis_hgetall('h');"), coffee + "|\u00fc")
-    equal(shell.run("SELECT redis_hset_json('j', '{\"%s\": \"\u00fc\"}'), (SELECT h FROM redis_hgetall('j') h);" % coffee),
-          "1|(%s,\u00fc)" % coffee)
-    equal(shell.run("SELECT redis_xadd('x', '%s', '\u00fc') LIKE '%%-%%', (SELECT fields->>'%s' FROM redis_xrange('x'));"
-                    % (coffee, coffee)), "t|\u00fc")
+    equal(shell.run("SELECT redis_hset_json('j', '{\"%s\": \"\u00fc\"}');" % coffee), "1")
+    equal(shell.run("SELECT * FROM redis_hgetall('j');"), "%s|\u00fc" % coffee)
+    shell.run("SELECT redis_xadd('x', '%s', '\u00fc');" % coffee)
+    equal(shell.run("SELECT fields->>'%s' FROM redis_xrange('x');" % coffee), "\u00fc")
     equal(shell.run("SELECT redis_eval('return ARGV', args => ARRAY['%s'])->>0;" % coffee), coffee)
     # what the database has no character for
     redis("SET", "euro", euro.encode())
     redis("RPUSH", "euros", "1", euro.encode())
     redis("XADD", "euro:x", "*", "f", euro.encode())
-    for statement in ("SELECT redis_get('euro')", "SELECT * FROM redis_lrange('euros')", "SELECT * FROM redis_mget('euro')",
-                      "SELECT redis_get_batch('euro') OVER ()", "SELECT * FROM redis_xrange('euro:x')"):
+    for statement in ("SELECT redis_get('euro')", "SELECT * FROM redis_lrange('euros')",
+                      "SELECT * FROM redis_mget('euro')", "SELECT * FROM redis_xrange('euro:x')",
+                      "SELECT redis_get_batch('euro') OVER ()"):
         contains(shell.run(statement + ";"), "22P05")
     equal(shell.run("SELECT value FROM redis_lrange_bytea('euros') OFFSET 1;"), "\\xe282ac")
     # an error of Redis's that names what was sent
-    contains(shell.run("SELECT redis_rpush('wrong%s', 1), redis_mset('wrong%s', 'x', -1);" % (coffee, coffee)), "38000")
+    contains(shell.run("SELECT redis_mset('wrong%s', 'x', -1);" % coffee), "38000")
     shell.close()
 
     # bytes as they are
     shell = server.session("ascii")
-    equal(shell.run("SELECT redis_mset(E'\\xff' || i, E'\\xfe' || i) FROM generate_series(1, 2) i;"), "2")
+    equal(shell.run("SELECT redis_mset(E'\\xff' || i, E'\\xfe' || i) "
+                    "FROM generate_series(1, 2) i;"), "2")
     equal(redis("GET", b"\xff1"), b"\xfe1")
     equal(shell.run("SELECT encode(value::bytea, 'hex') FROM redis_mget(E'\\xff2');"), "fe32")
-    equal(shell.run("SELECT encode((redis_get_batch(E'\\xff' || i) OVER ())::bytea, 'hex') FROM generate_series(1, 2) i;"),
-          "fe31\nfe32")
+    equal(shell.run("SELECT encode((redis_get_batch(E'\\xff' || i) OVER ())::bytea, 'hex') "
+                    "FROM generate_series(1, 2) i;"), "fe31\nfe32")
     shell.close()
 
 
