@@ -117,36 +117,37 @@ static void keys_close(sq_rows *rows)
 	free(k);
 }
 
+/* The fixed arguments and room for a slice's keys. */
+static bool make_room(keys *k, const sr_value *args, sr_err *err)
+{
+	size_t most = (size_t) k->fixed + (k->count < SLICE ? k->count : SLICE);
+
+	/* One more: none at all would be no failure. */
+	k->args = calloc(most + 1, sizeof *k->args);
+	if (k->args == NULL)
+		return sr_fail_memory(err);
+	for (int i = 0; i < k->fixed; i++)
+		k->args[i] = args[i];
+	return true;
+}
+
 sq_rows *sq_keys_open(const sq_function *f, int fixed, const sr_value *args, sqlite3_value *value,
 					  bool set, sr_err *err)
 {
 	keys *k = calloc(1, sizeof *k);
-	bool  ok = k != NULL;
 
-	if (ok)
+	if (k == NULL)
 	{
-		k->base.next = keys_next;
-		k->base.close = keys_close;
-		k->st = f->st;
-		k->cmd = f->cmd;
-		k->fixed = fixed;
-		ok = set ? pack_set(k, value, err) : pack(k, value, err);
-	}
-	else
 		sr_fail_memory(err);
-	if (ok)
-	{
-		size_t most = (size_t) fixed + (k->count < SLICE ? k->count : SLICE);
-
-		k->args = calloc(most > 0 ? most : 1, sizeof *k->args);
-		ok = k->args != NULL || sr_fail_memory(err);
+		return NULL;
 	}
-	if (ok)
-	{
-		memcpy(k->args, args, (size_t) fixed * sizeof *args);
+	k->base.next = keys_next;
+	k->base.close = keys_close;
+	k->st = f->st;
+	k->cmd = f->cmd;
+	k->fixed = fixed;
+	if ((set ? pack_set(k, value, err) : pack(k, value, err)) && make_room(k, args, err))
 		return &k->base;
-	}
-	if (k != NULL)
-		keys_close(&k->base);
+	keys_close(&k->base);
 	return NULL;
 }

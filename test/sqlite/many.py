@@ -3,7 +3,7 @@
 import os
 import sqlite3
 
-from harness import Redis, equal, main, sqlite, temp_dir, test, true
+from harness import Redis, equal, free_port, main, sqlite, temp_dir, test, true
 
 MILLION = 1000000
 GROWTH = 64 * 1024  # kB
@@ -278,6 +278,23 @@ def an_abandoned_statement_has_sent_its_complete_groups_only():
     cursor.close()
     true(redis("DBSIZE") <= 2)
     equal(value(db, "SELECT redis_mset(k, id) FROM t"), 10)
+    db.close()
+
+
+@test
+def without_a_redis():
+    db = prepare_failing()
+    value(db, "SELECT redis_config('url', ?)", "redis://127.0.0.1:%d" % free_port())
+    fails(db, "SELECT redis_mset(k, id) FROM t", 'connection: redis_mset: key "k1" failed')
+    fails(db, "SELECT * FROM redis_mget WHERE key IN (SELECT k FROM t)", "connection: ")
+    value(db, "SELECT redis_config('on_error', 'null')")
+    equal(db.execute("SELECT * FROM redis_mget WHERE key IN (SELECT k FROM t)").fetchall(), [])
+    equal(db.execute("SELECT id, value FROM t LEFT JOIN redis_mget m ON m.key = t.k "
+                     "WHERE id < 3").fetchall(), [(1, None), (2, None)])
+    fails(db, "SELECT redis_mset(k, id) FROM t", 'connection: redis_mset: key "k1" failed')
+    value(db, "SELECT redis_config('url', ?)", redis.url)
+    equal(value(db, "SELECT redis_mset(k, id) FROM t"), 10)
+    equal(value(db, "SELECT count(value) FROM redis_mget WHERE key IN (SELECT k FROM t)"), 10)
     db.close()
 
 
