@@ -88,6 +88,57 @@ long read_rows(sr_rows **rows, long limit, sr_err *err)
 	return got < 0 ? -1 : n;
 }
 
+long count_rows(sr_client *c, const char *name, sr_class *cls, int n, const sr_value *args)
+{
+	sr_err	 err = {0};
+	sr_rows *rows = open_rows(c, name, n, args, &err);
+	long	 got = rows != NULL ? read_rows(&rows, -1, &err) : -1;
+
+	if (got < 0)
+		printf("# %s: %s\n", sr_class_word(err.cls), err.msg);
+	if (cls != NULL)
+		*cls = err.cls;
+	return got;
+}
+
+long disturbed(sr_client *c, const char *name, const char *script, int n, const sr_value *args)
+{
+	sr_err	 err = {0};
+	sr_rows *rows = open_rows(c, name, n, args, &err);
+	long	 got = rows != NULL ? read_rows(&rows, 500, &err) : -1;
+	long	 rest;
+
+	lua(c, script);
+	if (got < 0 || rows == NULL)
+		return got;
+	rest = read_rows(&rows, -1, &err);
+	if (rest < 0)
+		printf("# %s\n", err.msg);
+	return rest < 0 ? -1 : got + rest;
+}
+
+long growing(sr_client *c, const char *name, const char *script, int n, const sr_value *args)
+{
+	sr_err			err = {0};
+	sr_rows		   *rows = open_rows(c, name, n, args, &err);
+	const sr_value *cells;
+	long			got = 0;
+
+	while (rows != NULL && got < 20000 && sr_rows_next(rows, &cells, &err) > 0)
+		if (got++ % 10 == 0)
+			lua(c, script);
+	sr_rows_close(rows);
+	printf("# %s: %ld rows\n", name, got);
+	return got;
+}
+
+bool same_count(long got, long expected)
+{
+	if (got != expected)
+		printf("# expected %ld, got %ld\n", expected, got);
+	return got == expected;
+}
+
 const char *lua(sr_client *c, const char *script)
 {
 	static char text[1024];

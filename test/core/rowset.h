@@ -35,6 +35,27 @@ const char *row_text(sr_client *c, const char *name, int n, const sr_value *args
 /* Read on, at most limit rows (-1: all), and close at the end; how many, or -1 for an error. */
 long read_rows(sr_rows **rows, long limit, sr_err *err);
 
+/* All rows counted, -1 for an error: it is printed, and its class left in *cls unless that is NULL. */
+long count_rows(sr_client *c, const char *name, sr_class *cls, int n, const sr_value *args);
+#define COUNT(c, name, cls, ...)                                                                   \
+	count_rows((c), (name), (cls), (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),   \
+			   (sr_value[]){__VA_ARGS__})
+
+/* The same, a Lua script run after 500 rows. */
+long disturbed(sr_client *c, const char *name, const char *script, int n, const sr_value *args);
+#define DISTURBED(c, name, script, ...)                                                            \
+	disturbed((c), (name), (script), (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)), \
+			  (sr_value[]){__VA_ARGS__})
+
+/* How many rows there are when the script runs every ten of them; 20000: it does not end. */
+long growing(sr_client *c, const char *name, const char *script, int n, const sr_value *args);
+#define GROWING(c, name, script, ...)                                                              \
+	growing((c), (name), (script), (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),   \
+			(sr_value[]){__VA_ARGS__})
+
+/* A comparison that says what it got. */
+bool same_count(long got, long expected);
+
 /* Run a Lua script; its reply as JSON. */
 const char *lua(sr_client *c, const char *script);
 

@@ -1,5 +1,5 @@
 /*
- * test_range.c - ranges of lists, sorted sets and streams, page by page, against the Redis that
+ * test_range.c - ranges of lists and sorted sets, page by page, against the Redis that
  * SR_TEST_URL or REDIS_URL names (it may be flushed). What one command gives is the reference.
  */
 #include "command.h"
@@ -22,7 +22,7 @@ static sr_client *fresh(void)
 	return c;
 }
 
-/* A list l of e0, e1 ..., a sorted set z of m0, m1 ... with scores 0, 1 ..., a stream s of 1-0, 2-0 ... */
+/* A list l of e0, e1 ... and a sorted set z of m0, m1 ... with scores 0, 1 ... */
 static void fill(sr_client *c, int size)
 {
 	char script[400];
@@ -30,8 +30,7 @@ static void fill(sr_client *c, int size)
 	ask(c, "FLUSHDB");
 	snprintf(script, sizeof(script),
 			 "for i = 0, %d do redis.call('RPUSH', 'l', 'e' .. i) "
-			 "redis.call('ZADD', 'z', i, 'm' .. i) "
-			 "redis.call('XADD', 's', (i + 1) .. '-0', 'n', i) end",
+			 "redis.call('ZADD', 'z', i, 'm' .. i) end",
 			 size - 1);
 	if (size > 0)
 		lua(c, script);
@@ -130,7 +129,6 @@ static void test_cost(sr_client *c)
 		  "2500: three pages, and where they stand");
 	fill(c, 999);
 	CHECK(costs(c, "redis_lrange", "l", NONE, NONE, 1), "999: one command");
-	CHECK(costs(c, "redis_xrange", "s", NONE, NONE, 1), "of a stream, too");
 }
 
 static void test_range_errors(sr_client *c)
@@ -143,19 +141,14 @@ static void test_range_errors(sr_client *c)
 	CHECK(has(ROWS(c, "redis_zrange", TEXT("k")), " wrong type: WRONGTYPE"), "ZRANGE");
 	CHECK(has(ROWS(c, "redis_zrangebyscore", TEXT("k"), INT(0), INT(1)), " wrong type: "),
 		  "scores");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("k")), " wrong type: WRONGTYPE"), "XRANGE");
-	CHECK(has(ROWS(c, "redis_xread", TEXT("k"), TEXT("0")), " wrong type: WRONGTYPE"), "XREAD");
 	CHECK(is(ROWS(c, "redis_lrange", TEXT("none")), "") &&
 			  is(ROWS(c, "redis_zrange", TEXT("none"), INT(-3), INT(-1), INT(1)), "") &&
-			  is(ROWS(c, "redis_zrangebyscore", TEXT("none"), INT(0), INT(1)), "") &&
-			  is(ROWS(c, "redis_xrange", TEXT("none")), "") &&
-			  is(ROWS(c, "redis_xread", TEXT("none"), TEXT("0")), ""),
+			  is(ROWS(c, "redis_zrangebyscore", TEXT("none"), INT(0), INT(1)), ""),
 		  "no such key: no rows");
 	CHECK(
 		has(ROWS(c, "redis_lrange", TEXT("none"), TEXT("x")), "invalid: start must be an integer"),
 		"no number");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("none"), NONE, NONE, FLOAT(1.5)),
-			  "invalid: max_rows must be an integer"),
+	CHECK(has(ROWS(c, "redis_lrange", TEXT("none"), FLOAT(1.5)), "invalid: start must be"),
 		  "no integer");
 	lua(c, "redis.call('ZADD', 'z', '-0', string.rep('long', 20), 'inf', 'top', '-inf', 'low',"
 		   "'9007199254740993', 'even', '0.1', 'tenth')");
@@ -178,13 +171,6 @@ static long count_scores(sr_client *c, sr_value min, sr_value max, sr_value max_
 	if (n < 0)
 		printf("# %s\n", err.msg);
 	return n;
-}
-
-static bool same_count(long got, long expected)
-{
-	if (got != expected)
-		printf("# expected %ld, got %ld\n", expected, got);
-	return got == expected;
 }
 
 /* Are the rows of min to max exactly what one ZRANGEBYSCORE gives? */
@@ -264,28 +250,6 @@ static void test_score_limits(sr_client *c)
 
 /* ---- what others change between two pages ---- */
 
-/* 500 rows, then a script, then the rest: how many rows in all, -1 for an error. */
-static long disturbed(sr_client *c, const char *name, const char *script, int n,
-					  const sr_value *args)
-{
-	sr_err	 err = {0};
-	sr_rows *rows = open_rows(c, name, n, args, &err);
-	long	 got = rows != NULL ? read_rows(&rows, 500, &err) : -1;
-	long	 rest;
-
-	lua(c, script);
-	if (got < 0 || rows == NULL)
-		return got;
-	rest = read_rows(&rows, -1, &err);
-	if (rest < 0)
-		printf("# %s\n", err.msg);
-	return rest < 0 ? -1 : got + rest;
-}
-
-#define DISTURBED(c, name, script, ...)                                                            \
-	disturbed((c), (name), (script), (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)), \
-			  (sr_value[]){__VA_ARGS__})
-
 static void test_changes(sr_client *c)
 {
 	fill(c, 2500);
@@ -293,8 +257,6 @@ static void test_changes(sr_client *c)
 		  "a list deleted between pages");
 	CHECK(same_count(DISTURBED(c, "redis_zrange", "redis.call('DEL', 'z')", TEXT("z")), 1000),
 		  "a sorted set");
-	CHECK(same_count(DISTURBED(c, "redis_xrange", "redis.call('DEL', 's')", TEXT("s")), 1000),
-		  "a stream");
 	fill(c, 2500);
 	CHECK(same_count(DISTURBED(c, "redis_lrange", "redis.call('LTRIM', 'l', 0, 1499)", TEXT("l")),
 					 1500),
@@ -311,15 +273,6 @@ static void test_changes(sr_client *c)
 							   INT(1999)),
 					 1000),
 		  "all of the first page gone");
-	fill(c, 2500);
-	CHECK(same_count(
-			  DISTURBED(c, "redis_xrange", "redis.call('XTRIM', 's', 'MAXLEN', 1000)", TEXT("s")),
-			  2000),
-		  "a stream trimmed: what is left follows");
-	CHECK(same_count(DISTURBED(c, "redis_xread", "redis.call('XADD', 's', '9999-0', 'n', 1)",
-							   TEXT("s"), TEXT("1600-0")),
-					 900),
-		  "an entry added behind a last page");
 }
 
 /* Between two pages, by position, others may be in the place of a range of scores. */
@@ -346,155 +299,21 @@ static void test_never_other_scores(sr_client *c)
 }
 
 /* A writer that adds two elements a row must not make the range endless. */
-static void test_growing(sr_client *c, const char *name, const char *script, int n,
-						 const sr_value *args)
-{
-	char			what[64];
-	sr_err			err = {0};
-	sr_rows		   *rows;
-	const sr_value *cells;
-	long			got = 0;
-
-	fill(c, 1500);
-	rows = open_rows(c, name, n, args, &err);
-	while (rows != NULL && got < 20000 && sr_rows_next(rows, &cells, &err) > 0)
-		if (got++ % 10 == 0)
-			lua(c, script);
-	sr_rows_close(rows);
-	snprintf(what, sizeof(what), "%s of what grows faster than it is read", name);
-	if (!CHECK(got > 1500 && got < 6000, what))
-		printf("# %ld\n", got);
-}
-
-#define GROWING(c, name, script, ...)                                                              \
-	test_growing((c), (name), (script),                                                            \
-				 (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),                     \
-				 (sr_value[]){__VA_ARGS__})
-
 static void test_endless(sr_client *c)
 {
 	const char *zadd = "for i = 1, 20 do redis.call('ZADD', 'z', redis.call('ZCARD', 'z'), "
 					   "'m' .. redis.call('ZCARD', 'z')) end";
-	const char *xadd = "for i = 1, 20 do redis.call('XADD', 's', '*', 'a', 1) end";
+	const char *rpush = "for i = 1, 20 do redis.call('RPUSH', 'l', 1) end";
+	long		got;
 
-	GROWING(c, "redis_lrange", "for i = 1, 20 do redis.call('RPUSH', 'l', 1) end", TEXT("l"));
-	GROWING(c, "redis_zrange", zadd, TEXT("z"));
-	GROWING(c, "redis_zrangebyscore", zadd, TEXT("z"), INT(0), TEXT("inf"));
-	GROWING(c, "redis_xrange", xadd, TEXT("s"));
-	GROWING(c, "redis_xread", xadd, TEXT("s"), TEXT("0"));
-}
-
-/* ---- streams ---- */
-
-/* The entries of a stream filled with fill(): how many, and are they first, first + 1 ...? */
-static long entries(sr_client *c, const char *name, int n, const sr_value *args, int64_t first)
-{
-	sr_err			err = {0};
-	sr_rows		   *rows = open_rows(c, name, n, args, &err);
-	const sr_value *cells;
-	long			count = 0;
-	int				got = -1;
-	char			id[48], fields[48];
-
-	while (rows != NULL && (got = sr_rows_next(rows, &cells, &err)) > 0)
-	{
-		snprintf(id, sizeof(id), "%" PRId64 "-0", first + count);
-		snprintf(fields, sizeof(fields), "{\"n\":\"%" PRId64 "\"}", first + count - 1);
-		if (cells[0].len != strlen(id) || memcmp(cells[0].data, id, cells[0].len) != 0 ||
-			cells[1].type != SR_TYPE_JSON || cells[1].len != strlen(fields) ||
-			memcmp(cells[1].data, fields, cells[1].len) != 0)
-			break;
-		count++;
-	}
-	if (got != 0)
-		printf("# after %ld: %s\n", count, err.msg);
-	sr_rows_close(rows);
-	return got == 0 ? count : -1;
-}
-
-#define XRANGE(c, first, ...)                                                                      \
-	entries((c), "redis_xrange", (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),     \
-			(sr_value[]){__VA_ARGS__}, (first))
-#define XREAD(c, first, ...)                                                                       \
-	entries((c), "redis_xread", (int) (sizeof((sr_value[]){__VA_ARGS__}) / sizeof(sr_value)),      \
-			(sr_value[]){__VA_ARGS__}, (first))
-
-static void test_stream_size(sr_client *c, int size)
-{
-	char name[64];
-
-	fill(c, size);
-	snprintf(name, sizeof(name), "a stream of %d entries", size);
-	CHECK(same_count(XRANGE(c, 1, TEXT("s")), size) &&
-			  same_count(XRANGE(c, 1, TEXT("s"), TEXT("-"), TEXT("+"), INT(INT64_MAX)), size) &&
-			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0")), size) &&
-			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0-0"), INT(size + 1)), size) &&
-			  same_count(XREAD(c, 2, TEXT("s"), TEXT("1-0")), size - 1),
-		  name);
-}
-
-static void test_streams(sr_client *c)
-{
-	uint64_t before;
-
-	test_stream_size(c, 1);
-	test_stream_size(c, 999);
-	test_stream_size(c, 1000);
-	test_stream_size(c, 1001);
-	test_stream_size(c, 2500);
-	CHECK(same_count(XRANGE(c, 3, TEXT("s"), TEXT("3"), TEXT("2400")), 2398), "incomplete ids");
-	CHECK(same_count(XRANGE(c, 4, TEXT("s"), TEXT("(3-0"), TEXT("(2400-0")), 2396), "excluded ids");
-	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, TEXT("1500")), 1500), "to an id");
-	CHECK(same_count(XRANGE(c, 9, TEXT("s"), TEXT("9"), TEXT("3")), 0), "to one before it");
-	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(1000)), 1000), "a page wanted");
-	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(1001)), 1001), "and one more");
-	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(2000)), 2000), "two");
-	CHECK(same_count(XREAD(c, 11, TEXT("s"), TEXT("10"), INT(2000)), 2000), "XREAD of two");
-	before = sent(c);
-	CHECK(same_count(XRANGE(c, 1, TEXT("s"), NONE, NONE, INT(0)), 0) &&
-			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0"), INT(-3)), 0) && sent(c) == before,
-		  "none wanted, none asked for");
-	CHECK(same_count(XREAD(c, 1, TEXT("s"), TEXT("$")), 0), "$: what comes next, and nothing does");
-	CHECK(has(ROWS(c, "redis_xread", TEXT("s"), TEXT(">")), "redis: ERR"), "> is for groups");
-	CHECK(has(ROWS(c, "redis_xread", TEXT("s"), TEXT("x")), "redis: ERR Invalid stream ID"),
-		  "no id");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("s"), TEXT("5-")), "redis: ERR Invalid stream ID"),
-		  "half an id");
-	lua(c, "for i = 1000, 1100 do redis.call('XDEL', 's', i .. '-0') end");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")), "999-0|{\"n\":\"998\"},1101-0|"),
-		  "entries deleted where the page ends");
-}
-
-static void test_stream_ids(sr_client *c)
-{
-	ask(c, "FLUSHDB");
-	lua(c, "for i = 616, 1615 do redis.call('XADD', 's', '5-1844674407370955' .. i, 'n', i) end "
-		   "redis.call('XADD', 's', '6-0', 'n', 'six') "
-		   "redis.call('XADD', 's', '18446744073709551615-18446744073709551615', 'n', 'last')");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")), "6-0|{\"n\":\"six\"},18446744073709551615-18"),
-		  "the number of an id overflows into its time");
-	ask(c, "DEL s");
-	lua(c, "for i = 616, 1615 do redis.call('XADD', 's', '18446744073709551615-1844674407370955' "
-		   ".. i, "
-		   "'n', i) end");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")), ",18446744073709551615-18446744073709551615|"),
-		  "the last id of all ends a full page");
-	CHECK(has(ROWS(c, "redis_xread", TEXT("s"), TEXT("0")), "-18446744073709551615|"), "of XREAD");
-}
-
-static void test_stream_fields(sr_client *c)
-{
-	ask(c, "FLUSHDB");
-	lua(c, "redis.call('XADD', 's', '1-1', 'b', '1', 'a', '\"\\\\\\n', 'b', '', '', 'x\\0y', 'é', "
-		   "'\\1')");
-	CHECK(is(ROWS(c, "redis_xrange", TEXT("s")),
-			 "1-1|{\"b\":\"1\",\"a\":\"\\\"\\\\\\n\",\"b\":\"\",\"\":\"x\\u0000y\",\"é\":"
-			 "\"\\u0001\"}"),
-		  "fields in their order, twice when they are, escaped");
-	lua(c, "redis.call('XADD', 's', '1-2', 'a', '\\255')");
-	CHECK(has(ROWS(c, "redis_xrange", TEXT("s")),
-			  " encoding: an entry of the stream holds bytes that are not UTF-8"),
-		  "bytes that are not UTF-8");
+	fill(c, 1500);
+	got = GROWING(c, "redis_lrange", rpush, TEXT("l"));
+	CHECK(got > 1500 && got < 6000, "a list that grows faster than it is read");
+	got = GROWING(c, "redis_zrange", zadd, TEXT("z"));
+	CHECK(got > 1500 && got < 6000, "a sorted set");
+	fill(c, 1500);
+	got = GROWING(c, "redis_zrangebyscore", zadd, TEXT("z"), INT(0), TEXT("inf"));
+	CHECK(got > 1500 && got < 6000, "its scores");
 }
 
 static void test_prefix(void)
@@ -510,9 +329,6 @@ static void test_prefix(void)
 		  "a list's prefix");
 	CHECK(right_rows(c, DESCENDING, 2500, 0, -1), "a sorted set's");
 	CHECK(same_count(count_scores(c, INT(0), TEXT("inf"), NONE), 2500), "by score, too");
-	CHECK(same_count(XRANGE(c, 1, TEXT("s")), 2500) &&
-			  same_count(XREAD(c, 1, TEXT("s"), TEXT("0")), 2500),
-		  "a stream's");
 	sr_client_free(c);
 	sr_client_free(plain);
 }
@@ -535,9 +351,6 @@ int main(void)
 	test_changes(c);
 	test_never_other_scores(c);
 	test_endless(c);
-	test_streams(c);
-	test_stream_ids(c);
-	test_stream_fields(c);
 	ask(c, "FLUSHDB");
 	sr_client_free(c);
 	test_prefix();

@@ -1,14 +1,12 @@
 /*
  * test_rows.c - rows of whole replies and of scans, against the Redis that SR_TEST_URL or REDIS_URL
- * names (it may be flushed), and against a server that answers anything at all.
+ * names (it may be flushed).
  */
 #include "command.h"
-#include "peer.h"
 #include "rowset.h"
 #include "test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static sr_settings options;
 
@@ -249,128 +247,6 @@ static void test_interrupt(sr_client *c)
 	CHECK(is(ask(c, "DEL s"), "1"), "the connection is none the worse");
 }
 
-/* ---- a server that answers anything ---- */
-
-typedef struct anything
-{
-	uint64_t random;
-	sr_buf	 text;
-} anything;
-
-static unsigned roll(anything *a, unsigned sides)
-{
-	a->random = a->random * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned) (a->random >> 33) % sides;
-}
-
-static void add_word(anything *a)
-{
-	static const char *const words[] = {"0", "1",	  "a",	   "",	"5-1",	   "7-7", "-1",
-										"x", "9-9-9", "1e309", "-", "12345-0", "nan", "\xff"};
-	const char				*word = words[roll(a, sizeof(words) / sizeof(words[0]))];
-
-	sr_buf_fmt(&a->text, "$%zu\r\n%s\r\n", strlen(word), word);
-}
-
-static void add_anything(anything *a, int depth)
-{
-	unsigned kind = roll(a, 16);
-	unsigned count = roll(a, 5);
-
-	if (kind < 8 && depth < 4)
-	{
-		sr_buf_fmt(&a->text, "*%u\r\n", count);
-		for (unsigned i = 0; i < count; i++)
-			add_anything(a, depth + 1);
-	}
-	else if (kind == 8)
-		sr_buf_fmt(&a->text, ":%d\r\n", (int) roll(a, 5000) - 2000);
-	else if (kind == 9)
-		sr_buf_str(&a->text, ":9223372036854775807\r\n");
-	else if (kind == 10)
-		sr_buf_str(&a->text, roll(a, 2) ? "$-1\r\n" : "*-1\r\n");
-	else if (kind == 11)
-		sr_buf_str(&a->text, depth > 0 || roll(a, 4) == 0 ? "-ERR no\r\n" : "+OK\r\n");
-	else
-		add_word(a);
-}
-
-/* A page, as often as not: what follows a first page is to be reached. */
-static const char *answer_anything(void *ctx, const char *command)
-{
-	anything *a = ctx;
-	unsigned  count = strstr(command, "WITHSCORES") != NULL ? 2000 : 1000;
-
-	a->text.len = 0;
-	if (roll(a, 3) > 0)
-		add_anything(a, 0);
-	else if (strchr("XZL", command[0]) != NULL && strstr(command, "RANGE") != NULL)
-	{
-		sr_buf_fmt(&a->text, "*%u\r\n", count);
-		for (unsigned i = 0; i < count; i++)
-			if (command[0] != 'X')
-				sr_buf_str(&a->text, "$1\r\n1\r\n");
-			else if (i + 1 < count || roll(a, 2))
-				sr_buf_str(&a->text, "*2\r\n$3\r\n5-1\r\n*0\r\n");
-			else
-				add_anything(a, 1);
-	}
-	else
-		sr_buf_fmt(&a->text, ":%d\r\n", roll(a, 2) ? 1000 : 5000);
-	return a->text.data;
-}
-
-/* Some rows of every function that has any; none of it may be more than an error. */
-static void call_all(sr_client *c, anything *a)
-{
-	static const int64_t numbers[] = {0, -1, 5, -5000, 3000, INT64_MAX, INT64_MIN};
-
-	for (size_t i = 0; i < sr_command_count; i++)
-	{
-		const sr_command *cmd = &sr_commands[i];
-		sr_value		  args[SR_MAX_ARGS] = {0};
-		int				  n = 0;
-		sr_err			  err = {0};
-		sr_rows			 *rows;
-
-		if (cmd->shape != SR_SHAPE_ROWS || (cmd->flags & SR_ENGINE) || cmd->redis == NULL ||
-			strcmp(cmd->redis, "MGET") == 0)
-			continue;
-		for (; cmd->args[n].name != NULL; n++)
-			args[n] = sr_arg_is_number(&cmd->args[n]) ? INT(numbers[roll(a, 7)]) : TEXT("1");
-		rows = open_rows(c, cmd->name, n, args, &err);
-		if (rows == NULL || read_rows(&rows, 5000, &err) < 0)
-		{
-			if (err.cls == SR_OK || err.cls == SR_E_LOST || err.cls == SR_E_TIMEOUT)
-				CHECK(false, cmd->name);
-		}
-		sr_rows_close(rows);
-	}
-}
-
-static void test_hostile(void)
-{
-	const char *given = getenv("SEED");
-	uint64_t	seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t) host_now(&state);
-	anything	theirs = {.random = seed}, ours = {.random = seed + 1};
-	sr_settings s;
-	sr_client  *c;
-	peer	   *p = peer_start(answer_anything, &theirs);
-
-	printf("# SEED=%llu\n", (unsigned long long) seed);
-	if (!CHECK(p != NULL, "a server of our own"))
-		return;
-	s = settings(peer_url(p));
-	c = client(&s);
-	for (int i = 0; i < 100; i++)
-		call_all(c, &ours);
-	CHECK(sr_client_stats(c)->errors[SR_E_PROTOCOL] == 0 && sent(c) > 1000,
-		  "whatever the server answers, it is an error or rows");
-	sr_client_free(c);
-	peer_stop(p);
-	sr_buf_free(&theirs.text);
-}
-
 int main(void)
 {
 	sr_client *c;
@@ -386,6 +262,5 @@ int main(void)
 	test_interrupt(c);
 	sr_client_free(c);
 	test_prefix();
-	test_hostile();
 	return test_result();
 }
