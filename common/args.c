@@ -89,7 +89,8 @@ bool sr_line_keep(sr_line *line, char *text, sr_err *err)
 		if (owned == NULL)
 		{
 			free(text);
-			return sr_fail_memory(err);
+			sr_fail_memory(err);
+			return false;
 		}
 		line->owned = owned;
 	}

@@ -74,14 +74,17 @@ bool sr_eval(sr_client *c, const sr_command *cmd, int n, const sr_value *args, s
 			 sr_err *err)
 {
 	sr_line line;
-	char   *script = strndup(args[0].data, args[0].len);
+	char   *script = strndup(args[0].len > 0 ? args[0].data : "", args[0].len);
 	char	sha1[41];
 	int		nkeys = 0;
-	bool	ok = script != NULL ? true : sr_fail_memory(err);
+	bool	ok;
 
-	if (ok && strlen(script) != args[0].len)
+	if (script == NULL)
+		return sr_fail_memory(err);
+	if (strlen(script) != args[0].len)
 		ok = sr_fail(err, SR_E_OPTION, "", "%s must not hold a zero byte", cmd->args[0].name);
-	ok = ok && digest(script, args[0].len, sha1, err);
+	else
+		ok = digest(script, args[0].len, sha1, err);
 	sr_line_init(&line, c);
 	for (int i = 1; ok && i < n && cmd->args[i].name != NULL; i++)
 	{

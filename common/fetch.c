@@ -343,8 +343,8 @@ static bool ask_alone(sr_fetch *f, sr_err *err)
 /* As many keys next as these values let expect to fit, but no sudden growth. */
 static void adapt(sr_fetch *f, size_t bytes)
 {
-	size_t each = bytes / (f->end - f->begin) + 1;
-	size_t fits = TARGET / each;
+	size_t count = f->end - f->begin;
+	size_t fits = TARGET / (count > 0 ? bytes / count + 1 : 1);
 
 	if (fits > f->room * 2)
 		fits = f->room * 2;

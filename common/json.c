@@ -19,6 +19,7 @@ bool sr_json_open(sr_json *j, const char *what, const sr_value *value, bool obje
 	json_t		*root;
 	bool		 good;
 
+	*j = (sr_json){.what = what, .object = object};
 	if (value->type != SR_TYPE_TEXT && value->type != SR_TYPE_BYTES && value->type != SR_TYPE_JSON)
 		return sr_fail(err, SR_E_OPTION, "", "%s must be a JSON %s", what, name);
 	/* as reals: an integer of any length is good JSON */
@@ -30,10 +31,8 @@ bool sr_json_open(sr_json *j, const char *what, const sr_value *value, bool obje
 	json_decref(root);
 	if (!good)
 		return sr_fail(err, SR_E_OPTION, "", "%s must be a JSON %s", what, name);
-	*j = (sr_json){.at = value->data, .end = value->data + value->len, .what = what};
-	j->object = object;
-	j->at = memchr(j->at, object ? '{' : '[', value->len);
-	j->at++;
+	j->end = value->data + value->len;
+	j->at = (const char *) memchr(value->data, object ? '{' : '[', value->len) + 1;
 	return true;
 }
 
