@@ -114,7 +114,7 @@ static bool locate(range *s, sr_err *err)
 {
 	sr_line line;
 	bool	ok = begin_line(s, &line, s->length, err);
-	int64_t length;
+	int64_t length = 0;
 
 	if (!take_count(s, send_line(s, &line, ok, err), &length, err))
 		return false;
@@ -129,7 +129,7 @@ static bool locate(range *s, sr_err *err)
 static bool position_page(range *s, sr_err *err)
 {
 	sr_line line;
-	int64_t last, asked, got;
+	int64_t last, asked, got = 0;
 	bool	ok;
 
 	if ((s->from < 0 || s->stop < -1 || (s->stop == -1 && s->begun)) && !locate(s, err))
@@ -158,7 +158,7 @@ static bool position_page(range *s, sr_err *err)
 static bool score_page(range *s, sr_err *err)
 {
 	int64_t asked = s->left < PAGE ? s->left : PAGE;
-	int64_t got;
+	int64_t got = 0;
 	sr_line line;
 	bool	ok = begin_line(s, &line, s->base.cmd->redis, err) &&
 			  sr_line_add(&line, s->min.text, s->min.len, err) &&
@@ -191,7 +191,7 @@ static bool count_scores(range *s, const char *min, size_t min_len, const char *
 static bool continue_by_position(range *s, sr_err *err)
 {
 	sr_buf	before = {0};
-	int64_t below, total = 0;
+	int64_t below = 0, total = 0;
 	bool	ok = (s->min.excluded || sr_buf_add(&before, "(", 1)) &&
 			  sr_buf_add(&before, s->min.text + s->min.excluded, s->min.len - s->min.excluded);
 
