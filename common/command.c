@@ -30,12 +30,20 @@ static bool any_null(const sr_command *cmd, int n, const sr_value *args)
 	return false;
 }
 
-/* A required variadic argument that got an empty array: nothing to count, and nothing to send. */
-static bool no_elements(const sr_command *cmd, int n)
+/* A variadic argument that got an empty array: there is nothing to do, and nothing is sent. */
+static bool no_elements(const sr_command *cmd, int n, sr_value *result)
 {
-	int required;
+	int before = 0;
 
-	return sr_command_arity(cmd, &required) < 0 && n < required;
+	while (cmd->args[before].name != NULL && !(cmd->args[before].flags & SR_VARIADIC))
+		before++;
+	if (cmd->args[before].name == NULL || (cmd->args[before].flags & SR_OPTIONAL) || n > before)
+		return false;
+	if (cmd->shape == SR_SHAPE_INTEGER)
+		result->type = SR_TYPE_INTEGER;
+	else if (cmd->shape == SR_SHAPE_BOOLEAN)
+		result->type = SR_TYPE_BOOLEAN;
+	return true;
 }
 
 void sr_result_free(sr_result *r)
@@ -145,11 +153,8 @@ bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 	memset(out, 0, sizeof *out);
 	if (any_null(cmd, n, args))
 		return true;
-	if (no_elements(cmd, n) && cmd->shape == SR_SHAPE_INTEGER)
-	{
-		out->value.type = SR_TYPE_INTEGER;
+	if (no_elements(cmd, n, &out->value))
 		return true;
-	}
 	if (cmd->scalar != NULL)
 		return cmd->scalar(c, cmd, n, args, out, err);
 

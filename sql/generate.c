@@ -249,7 +249,8 @@ static void print_aggregate(const signature *s)
 	print_arguments(s, "internal", true);
 	printf(") FROM PUBLIC;\nCREATE AGGREGATE %s(", s->cmd->name);
 	print_arguments(s, "", false);
-	printf(") (\n\tSFUNC = %s_step, STYPE = internal,\n\tFINALFUNC = redis_aggregate_final, "
+	printf(") (\n\tSFUNC = %s_step, STYPE = internal, SSPACE = 128,\n\tFINALFUNC = "
+		   "redis_aggregate_final, "
 		   "FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);\n",
 		   s->cmd->name);
 	print_rights(s);
@@ -401,23 +402,31 @@ static void print_function(const entry *e)
 	print_example(e);
 }
 
-static void generate_reference(void)
+/* clang-format off */
+static void print_introduction(void)
 {
 	printf(
 		"# Reference\n\n"
 		"Generated from `common/commands.def` by `make docs`; do not edit.\n\n"
-		"Every function has the same name, arguments and meaning in PostgreSQL and in SQLite. A\n"
-		"NULL key or value makes the result NULL and sends nothing; a NULL optional argument "
-		"counts\n"
-		"as left out. A missing key is NULL. Times to live are in seconds, fractions allowed. "
-		"What\n"
-		"gives rows is used as `SELECT * FROM f(...)`. Where Redis has the command, its meaning "
-		"is\n"
-		"Redis's own. SQLite's boolean is 0 or 1, its json is text; it returns TEXT for UTF-8\n"
-		"without NUL bytes and else BLOB. PostgreSQL's signatures are listed with each "
-		"function.\n\n"
-		"An error carries Redis's own words, a SQLSTATE in PostgreSQL or a leading class word in\n"
-		"SQLite, and a hint.\n\n");
+		"Every function has the same name, arguments and meaning in PostgreSQL and in SQLite. A NULL key or value\n"
+		"makes the result NULL (rows: none) and sends nothing; a NULL optional argument counts as left out. A\n"
+		"missing key is NULL. Times to live are in seconds, fractions allowed. What gives rows is used as\n"
+		"`SELECT * FROM f(...)`. Where Redis has the command, its meaning is Redis's own. An error carries Redis's\n"
+		"own words, a SQLSTATE in PostgreSQL or a leading class word in SQLite, and a hint.\n\n"
+		"**PostgreSQL.** The signatures are listed with each function. One that ends in `_bytea` gives bytes; the\n"
+		"one that gives text raises 22021 for what is not text, and has taken a value away by then if that is what\n"
+		"it does (redis_lpop, redis_getdel): use the twin where values may be bytes. A jsonb argument needs\n"
+		"`::json`, and an array literal its type: `VARIADIC '{a,b}'::text[]`.\n\n"
+		"**SQLite.** Booleans are 0 and 1, json is text that SQLite's JSON functions take as JSON; values are TEXT for\n"
+		"UTF-8 without NUL bytes and else BLOB. Optional arguments cannot be named: give NULL for those before.\n\n"
+		"Examples begin with an empty database and print what `psql -At` prints; sqlite3 has 1 and 0 for t and f,\n"
+		"and may write 42.0 for 42.\n\n");
+}
+/* clang-format on */
+
+static void generate_reference(void)
+{
+	print_introduction();
 	for (size_t i = 0; i < ENTRIES; i++)
 	{
 		if (entries[i].section != NULL)

@@ -382,7 +382,7 @@ CREATE FUNCTION redis_mset_step(internal, key text, value text)
 	AS 'MODULE_PATHNAME', 'pg_redis_mset';
 REVOKE ALL ON FUNCTION redis_mset_step(internal, text, text) FROM PUBLIC;
 CREATE AGGREGATE redis_mset(key text, value text) (
-	SFUNC = redis_mset_step, STYPE = internal,
+	SFUNC = redis_mset_step, STYPE = internal, SSPACE = 128,
 	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
 REVOKE ALL ON FUNCTION redis_mset(text, text) FROM PUBLIC;
 COMMENT ON AGGREGATE redis_mset(text, text) IS
@@ -394,7 +394,7 @@ CREATE FUNCTION redis_mset_step(internal, key text, value text, ttl double preci
 	AS 'MODULE_PATHNAME', 'pg_redis_mset';
 REVOKE ALL ON FUNCTION redis_mset_step(internal, text, text, double precision) FROM PUBLIC;
 CREATE AGGREGATE redis_mset(key text, value text, ttl double precision) (
-	SFUNC = redis_mset_step, STYPE = internal,
+	SFUNC = redis_mset_step, STYPE = internal, SSPACE = 128,
 	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
 REVOKE ALL ON FUNCTION redis_mset(text, text, double precision) FROM PUBLIC;
 COMMENT ON AGGREGATE redis_mset(text, text, double precision) IS
@@ -406,7 +406,7 @@ CREATE FUNCTION redis_mset_step(internal, key text, value anynonarray)
 	AS 'MODULE_PATHNAME', 'pg_redis_mset';
 REVOKE ALL ON FUNCTION redis_mset_step(internal, text, anynonarray) FROM PUBLIC;
 CREATE AGGREGATE redis_mset(key text, value anynonarray) (
-	SFUNC = redis_mset_step, STYPE = internal,
+	SFUNC = redis_mset_step, STYPE = internal, SSPACE = 128,
 	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
 REVOKE ALL ON FUNCTION redis_mset(text, anynonarray) FROM PUBLIC;
 COMMENT ON AGGREGATE redis_mset(text, anynonarray) IS
@@ -418,7 +418,7 @@ CREATE FUNCTION redis_mset_step(internal, key text, value anynonarray, ttl doubl
 	AS 'MODULE_PATHNAME', 'pg_redis_mset';
 REVOKE ALL ON FUNCTION redis_mset_step(internal, text, anynonarray, double precision) FROM PUBLIC;
 CREATE AGGREGATE redis_mset(key text, value anynonarray, ttl double precision) (
-	SFUNC = redis_mset_step, STYPE = internal,
+	SFUNC = redis_mset_step, STYPE = internal, SSPACE = 128,
 	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
 REVOKE ALL ON FUNCTION redis_mset(text, anynonarray, double precision) FROM PUBLIC;
 COMMENT ON AGGREGATE redis_mset(text, anynonarray, double precision) IS
@@ -430,7 +430,7 @@ CREATE FUNCTION redis_del_agg_step(internal, key text)
 	AS 'MODULE_PATHNAME', 'pg_redis_del_agg';
 REVOKE ALL ON FUNCTION redis_del_agg_step(internal, text) FROM PUBLIC;
 CREATE AGGREGATE redis_del_agg(key text) (
-	SFUNC = redis_del_agg_step, STYPE = internal,
+	SFUNC = redis_del_agg_step, STYPE = internal, SSPACE = 128,
 	FINALFUNC = redis_aggregate_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = UNSAFE);
 REVOKE ALL ON FUNCTION redis_del_agg(text) FROM PUBLIC;
 COMMENT ON AGGREGATE redis_del_agg(text) IS

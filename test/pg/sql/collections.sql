@@ -163,4 +163,10 @@ SELECT count(*) FROM redis_hscan('big', 'f1999?');
 DROP FUNCTION calls_of(text);
 SELECT redis_rpush('long', VARIADIC array_fill('x'::text, '{5000}'));
 SELECT count(*), min(idx), max(idx) FROM redis_lrange('long');
+
+-- a variadic argument without elements: nothing is sent; half a pair is Redis's to refuse
+SELECT redis_hset('none', VARIADIC '{}'::text[]), redis_sadd('none', VARIADIC '{}'::text[]), redis_pfadd('none', VARIADIC '{}'::text[]),
+	redis_xadd('none', VARIADIC '{}'::text[]), redis_xdel('none', VARIADIC '{}'::text[]), redis_exists('none');
+SELECT redis_hset('none', 'field');
+SELECT redis_xadd('none', 'field');
 SELECT fill();
