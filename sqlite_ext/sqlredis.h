@@ -127,7 +127,7 @@ struct sq_rows
 
 /* ---- arguments.c: the arguments of a function that gives rows ---- */
 
-#define SQ_MAX_ARGUMENTS 127 /* SQLite's own limit, as it is compiled everywhere */
+#define SQ_MAX_ARGUMENTS 127 /* as many as SQLite allows a function, but for its latest versions */
 
 typedef struct sq_table
 {

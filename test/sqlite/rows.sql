@@ -104,7 +104,7 @@ SELECT id, fields, json_extract(fields, '$.user'), json_array(fields), json_obje
 SELECT redis_hset_json('h', json_object('a', 1, 'b', json_array(1, 2))), redis_hset_json('h', NULL);
 SELECT redis_hset_json('h', '[1]');
 SELECT redis_eval('return {KEYS[1], ARGV[1], ARGV[2]}', json_array('k'), '["x", 2]');
-SELECT redis_eval('return 1', 'k');
+SELECT redis_eval('return 1', '{"k": 1}');
 SELECT * FROM redis_mget_json(json_array('b', NULL, 'a'));
 SELECT * FROM redis_mget_json('{"a": 1}');
 SELECT * FROM redis_hgetall('board');
