@@ -99,6 +99,9 @@ static void test_random(sr_client *c)
 			bool there = ids[i] >= 0 && ids[i] < 10000 && ids[i] % 3 == 0;
 
 			snprintf(value, sizeof(value), "value %d", ids[i]);
+			snprintf(key, sizeof(key), "key:%d", ids[i]);
+			wrong += sr_fetch_key(f, i)->type != SR_TYPE_NULL &&
+					 memcmp(sr_fetch_key(f, i)->data, key, strlen(key)) != 0;
 			wrong += !value_is(f, i, there ? value : NULL);
 		}
 		free(ids);

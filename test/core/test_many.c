@@ -167,6 +167,28 @@ static void test_multi_forbidden(sr_client *c)
 	}
 }
 
+/* An older server, which refuses EXEC and stays in the transaction. */
+static const char *no_exec(void *ctx, const char *command)
+{
+	(void) ctx;
+	return strcmp(command, "EXEC") == 0 ? "-NOPERM no permissions to run EXEC\r\n" : "+OK\r\n";
+}
+
+static void test_stuck(void)
+{
+	peer	   *p = peer_start(no_exec, NULL);
+	sr_settings s = settings(peer_url(p));
+	sr_client  *c = client(&s);
+
+	ask(c, "PING");
+	CHECK(has(MULTI(c, "[[\"INCR\",\"a\"]]"), "permission: NOPERM ") &&
+			  has(last_scalar(), "; nothing was done"),
+		  "EXEC is refused");
+	CHECK(!sr_client_connected(c), "a connection that is in a transaction is closed");
+	sr_client_free(c);
+	peer_stop(p);
+}
+
 /* A peer that answers so many commands, then no more; or that then stops reading, too. */
 typedef struct few
 {
@@ -341,6 +363,7 @@ int main(void)
 	test_multi(c);
 	test_multi_forbidden(c);
 	s = settings(server);
+	test_stuck();
 	test_silence();
 	test_lost(c);
 	test_eval(c);
