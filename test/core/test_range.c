@@ -81,10 +81,8 @@ static bool right_rows(sr_client *c, order o, int64_t size, int64_t start, int64
 
 static void test_positions(sr_client *c, int size)
 {
-	const int64_t ends[] = {0,		   1,		  -1,			-2,	  998,	999,   1000,  1001,
-							1999,	   2000,	  2499,			2500, -999, -1000, -1001, -2000,
-							-2500,	   -2501,	  5000,			3,	  7,	-1500, -5000, 42,
-							INT64_MAX, INT64_MIN, INT64_MIN + 1};
+	const int64_t ends[] = {0,	1,	  998,	 999,	1000,  1001,  2000,		 2500,	   -1,
+							-2, -999, -1000, -1001, -2500, -2501, INT64_MAX, INT64_MIN};
 	size_t		  count = sizeof(ends) / sizeof(ends[0]);
 	bool		  good = true;
 	char		  name[64];

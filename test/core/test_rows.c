@@ -230,7 +230,7 @@ static void test_memory(sr_client *c)
 			most = allocated() - start;
 	sr_rows_close(rows);
 	printf("# %ld fields, at most %zu bytes\n", n, most);
-	CHECK(n >= 200000 && most > 10000 && most < 1000000, "a page at a time");
+	CHECK(n >= 200000 && (start == 0 || (most > 10000 && most < 1000000)), "a page at a time");
 	ask(c, "FLUSHDB");
 }
 
