@@ -16,10 +16,11 @@
 
 void sr_line_init(sr_line *line, sr_client *c)
 {
-	memset(line, 0, sizeof *line);
-	line->argv.argv = line->pointers;
-	line->argv.argvlen = line->lengths;
+	/* not the arrays: they are written before they are read, and this is done for every row */
+	line->argv = (sr_argv){0, line->pointers, line->lengths};
 	line->capacity = SR_LINE_INLINE;
+	line->owned = NULL;
+	line->owned_count = 0;
 	line->prefix = sr_client_prefix(c, &line->prefix_len);
 }
 
