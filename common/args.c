@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 void sr_line_init(sr_line *line, sr_client *c)
 {
@@ -174,13 +173,22 @@ int sr_number_print(char *out, size_t size, const char *fmt, double d)
 	return n;
 }
 
+/* The shortest text that reads as the same number: 0.1, not 0.10000000000000001. */
 static bool add_double(sr_line *line, double d, sr_err *err)
 {
-	char *text = own(line, 32);
+	static const char *const formats[] = {"%.15g", "%.16g", "%.17g"};
+	char					*text = own(line, 32);
+	int						 len = 0;
 
 	if (text == NULL)
 		return sr_fail_memory(err);
-	return sr_line_add(line, text, (size_t) sr_number_print(text, 32, "%.17g", d), err);
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+	{
+		len = sr_number_print(text, 32, formats[i], d);
+		if (sr_number_parse(text, NULL) == d)
+			break;
+	}
+	return sr_line_add(line, text, (size_t) len, err);
 }
 
 bool sr_line_replace_number(sr_line *line, int at, double d, sr_err *err)
@@ -210,12 +218,15 @@ static bool text_number(const sr_value *v, double *d, int64_t *i, bool *is_integ
 		return false;
 	memcpy(text, v->data, v->len);
 	text[v->len] = '\0';
+	/* strtod would take 0x10 */
+	if (strpbrk(text, "xX") != NULL)
+		return false;
 	errno = 0;
 	*i = strtoll(text, &end, 10);
-	*is_integer = *end == '\0' && errno == 0;
+	*is_integer = end == text + v->len && errno == 0;
 	if (!*is_integer)
 		*d = sr_number_parse(text, &end);
-	return *end == '\0';
+	return end == text + v->len;
 }
 
 bool sr_value_double(const sr_arg *arg, const sr_value *v, double *out, sr_err *err)
@@ -280,7 +291,7 @@ static bool add_word(sr_line *line, const sr_arg *arg, const sr_value *v, sr_err
 
 		word += *word == '|';
 		len = strcspn(word, "|");
-		if (v->len == len && strncasecmp(v->data, word, len) == 0)
+		if (v->len == len && sr_same_word(v->data, word, len))
 			return sr_line_add(line, word, len, err);
 	}
 	return sr_fail(err, SR_E_OPTION, "", "%s must be one of %s", arg->name, arg->words);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Commands that change what the connection is, or answer more or less than one reply. */
 typedef struct refusal
@@ -55,7 +54,7 @@ static const refusal refusals[] = {
 
 static bool is_text(const sr_argv *cmd, int i, const char *word, size_t len)
 {
-	return i < cmd->argc && len == cmd->argvlen[i] && strncasecmp(cmd->argv[i], word, len) == 0;
+	return i < cmd->argc && len == cmd->argvlen[i] && sr_same_word(cmd->argv[i], word, len);
 }
 
 static bool is_word(const sr_argv *cmd, int i, const char *word)

@@ -53,18 +53,12 @@ void sr_result_free(sr_result *r)
 	memset(r, 0, sizeof *r);
 }
 
-static bool unexpected(const sr_command *cmd, sr_err *err)
-{
-	return sr_fail(err, SR_E_PROTOCOL, "Is this a Redis server?", "unexpected type of reply to %s",
-				   cmd->redis);
-}
-
 static bool shape_text(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
 {
 	if (reply->kind == SR_NIL)
 		return true;
 	if (reply->kind != SR_BULK && reply->kind != SR_STATUS)
-		return unexpected(cmd, err);
+		return sr_fail_unexpected(cmd, err);
 	if (cmd->shape == SR_SHAPE_TYPE && strcmp(reply->str, "none") == 0)
 		return true;
 	v->type = SR_TYPE_TEXT;
@@ -80,10 +74,10 @@ static bool shape_double(const sr_command *cmd, const sr_reply *reply, sr_value 
 	if (reply->kind == SR_NIL)
 		return true;
 	if (reply->kind != SR_BULK)
-		return unexpected(cmd, err);
+		return sr_fail_unexpected(cmd, err);
 	v->type = SR_TYPE_DOUBLE;
 	v->d = sr_number_parse(reply->str, &end);
-	return *end == '\0' && reply->len > 0 ? true : unexpected(cmd, err);
+	return *end == '\0' && reply->len > 0 ? true : sr_fail_unexpected(cmd, err);
 }
 
 static bool shape_integer(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
@@ -91,7 +85,7 @@ static bool shape_integer(const sr_command *cmd, const sr_reply *reply, sr_value
 	if (reply->kind == SR_NIL)
 		return true;
 	if (reply->kind != SR_INTEGER)
-		return unexpected(cmd, err);
+		return sr_fail_unexpected(cmd, err);
 	v->type = cmd->shape == SR_SHAPE_BOOLEAN ? SR_TYPE_BOOLEAN : SR_TYPE_INTEGER;
 	v->i = reply->integer;
 	if (cmd->shape != SR_SHAPE_SECONDS)
@@ -105,7 +99,7 @@ static bool shape_integer(const sr_command *cmd, const sr_reply *reply, sr_value
 static bool shape_ok(const sr_command *cmd, const sr_reply *reply, sr_value *v, sr_err *err)
 {
 	if (reply->kind != SR_STATUS && reply->kind != SR_NIL)
-		return unexpected(cmd, err);
+		return sr_fail_unexpected(cmd, err);
 	v->type = SR_TYPE_BOOLEAN;
 	v->i = reply->kind == SR_STATUS;
 	return true;
@@ -128,7 +122,7 @@ bool sr_result_shape(const sr_command *cmd, sr_result *out, sr_err *err)
 		case SR_SHAPE_JSON: return sr_result_json(out, err);
 		case SR_SHAPE_ROWS: break;
 	}
-	return unexpected(cmd, err);
+	return sr_fail_unexpected(cmd, err);
 }
 
 bool sr_result_json(sr_result *out, sr_err *err)

@@ -74,6 +74,8 @@ bool sr_fail_reply(sr_err *err, const char *text, size_t len);
 
 /* Strictly valid UTF-8 (NUL included). */
 bool sr_is_utf8(const char *s, size_t len);
+/* Equal but for the case of ASCII letters. Not strncasecmp: in Turkish its I and i differ. */
+bool sr_same_word(const char *a, const char *b, size_t len);
 
 /* ---- buf.c: a byte buffer with a ceiling --------------------------------------------------- */
 

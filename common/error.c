@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* One error text of Redis or of a service that speaks its protocol. */
 typedef struct rule
@@ -174,6 +173,19 @@ static size_t utf8_length(const unsigned char *s, const unsigned char *end)
 	return n;
 }
 
+static char lower(char ch)
+{
+	return ch >= 'A' && ch <= 'Z' ? (char) (ch - 'A' + 'a') : ch;
+}
+
+bool sr_same_word(const char *a, const char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (lower(a[i]) != lower(b[i]))
+			return false;
+	return true;
+}
+
 bool sr_is_utf8(const char *s, size_t len)
 {
 	const unsigned char *p = (const unsigned char *) s;
@@ -271,7 +283,7 @@ static bool matches(const rule *r, const char *text)
 		return strncmp(text, r->text, n) == 0 &&
 			   (text[n] == '\0' || strchr(" .,:!'", text[n]) != NULL);
 	for (const char *p = text; *p != '\0'; p++)
-		if (strncasecmp(p, r->text, n) == 0)
+		if (sr_same_word(p, r->text, n))
 			return true;
 	return false;
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define HINT_FORM "Each command is an array of strings and numbers: [\"SET\", \"key\", 1]."
 
@@ -209,8 +208,8 @@ static bool wants_errors(const sr_command *cmd, int n, const sr_value *args, boo
 	*raise = true;
 	if (!sr_given(n, args, 1))
 		return true;
-	*raise = v->len == 5 && strncasecmp(v->data, "raise", 5) == 0;
-	if (*raise || (v->len == 6 && strncasecmp(v->data, "return", 6) == 0))
+	*raise = v->len == 5 && sr_same_word(v->data, "raise", 5);
+	if (*raise || (v->len == 6 && sr_same_word(v->data, "return", 6)))
 		return true;
 	return sr_fail(err, SR_E_OPTION, "", "%s must be one of %s", cmd->args[1].name,
 				   cmd->args[1].words);

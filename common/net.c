@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -116,7 +115,8 @@ static bool is_upstash(const char *name)
 	static const char domain[] = ".upstash.io";
 	size_t			  len = strlen(name);
 
-	return len >= sizeof(domain) && strcasecmp(name + len - (sizeof(domain) - 1), domain) == 0;
+	return len >= sizeof(domain) &&
+		   sr_same_word(name + len - (sizeof(domain) - 1), domain, sizeof(domain) - 1);
 }
 
 static const char *peer_hint(const sr_url *url)

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DEFAULT_PORT 6379
 #define MAX_TIMEOUT	 ((long long) 24 * 60 * 60 * 1000)
@@ -323,12 +322,12 @@ static bool parse_scheme(span name, scheme *out, sr_err *err)
 	static const char *const known[] = {"redis", "rediss", "redis+unix", "unix"};
 
 	for (int i = 0; i < 4; i++)
-		if (name.len == strlen(known[i]) && strncasecmp(name.s, known[i], name.len) == 0)
+		if (name.len == strlen(known[i]) && sr_same_word(name.s, known[i], name.len))
 		{
 			*out = i < SCHEME_UNIX ? (scheme) i : SCHEME_UNIX;
 			return true;
 		}
-	if (name.len >= 4 && name.len <= 5 && strncasecmp(name.s, "https", name.len) == 0)
+	if (name.len >= 4 && name.len <= 5 && sr_same_word(name.s, "https", name.len))
 		return bad(err,
 				   "Use the Redis URL of the same database, rediss://default:password@host:6379; "
 				   "Upstash's console shows it beside the REST URL.",

@@ -5,6 +5,7 @@
 #include "core.h"
 #include "test.h"
 
+#include <locale.h>
 #include <string.h>
 
 static bool classified(const char *text, sr_class cls, const char *hint)
@@ -142,8 +143,26 @@ static void test_classes(void)
 		  "UTF-8, strictly");
 }
 
+/* In Turkish the lower case of I is no i: a refused command must not pass as `multi` there. */
+static void check_words(void)
+{
+	static const char *const locales[] = {"C", "tr_TR.UTF-8", "az_AZ.UTF-8", "tr_TR"};
+
+	for (size_t i = 0; i < sizeof(locales) / sizeof(locales[0]); i++)
+	{
+		if (setlocale(LC_ALL, locales[i]) == NULL)
+			continue;
+		CHECK(sr_same_word("MULTI", "multi", 5), locales[i]);
+		CHECK(sr_same_word("aZ@[`{", "Az@[`{", 6), "ASCII letters only");
+		CHECK(!sr_same_word("@", "`", 1) && !sr_same_word("[", "{", 1), "and nothing beside them");
+		CHECK(!sr_same_word("\xC3\x84", "\xC3\xA4", 2), "nor beyond");
+	}
+	setlocale(LC_ALL, "C");
+}
+
 int main(void)
 {
+	check_words();
 	test_redis();
 	test_services();
 	test_hostile();

@@ -27,6 +27,7 @@ SELECT redis_setrange('s', 0, 'YES'), redis_get('s');
 SELECT redis_incr('c'), redis_incr('c', 10), redis_decr('c'), redis_decr('c', 5);
 SELECT redis_incr('c', -1), redis_get('c');
 SELECT redis_incrbyfloat('f', 10.5), redis_incrbyfloat('f', -0.25);
+SELECT redis_incrbyfloat('tenth', 0.1), redis_get('tenth');
 SELECT redis_incr('s');
 SELECT CAST(redis_set('c', '9223372036854775807') AS integer);
 SELECT redis_incr('c');
