@@ -254,6 +254,12 @@ static void flush(sr_client *c)
 	empty(q);
 }
 
+void sr_queue_send(sr_client *c)
+{
+	if (c->queue != NULL && c->queue->count > 0)
+		flush(c);
+}
+
 /* ---- batches ---- */
 
 void sr_batch_init(sr_batch *b, sr_client *c, const sr_command *cmd)

@@ -1,5 +1,6 @@
 /*
- * client.c - a client's birth, settings and end, and what it tells about itself. No I/O but closing.
+ * client.c - a client's birth, settings and end, and what it tells about itself. No I/O but closing,
+ * and sending what must not go to another server.
  *
  * Owns the copies of the settings. Which of them need a new connection is decided here.
  */
@@ -144,6 +145,9 @@ bool sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err)
 		return sr_fail_memory(err);
 	moved = !same(old.url, copy.url) || !same(old.password, copy.password) ||
 			!same(old.client_name, copy.client_name) || old.max_reply != copy.max_reply;
+	/* rows of aggregates that wait were meant for the server that was */
+	if (moved)
+		sr_queue_send(c);
 	c->settings = copy;
 	if (moved)
 		change_server(c);

@@ -57,6 +57,8 @@ void sr_owner_free(sr_owner *o);
 typedef struct sr_queue sr_queue;
 
 void sr_queue_free(sr_queue *q); /* NULL is fine; nothing is sent */
+/* Send what was gathered; each batch learns how it went. */
+void sr_queue_send(sr_client *c);
 
 /* ---- the client ---- */
 

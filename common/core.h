@@ -268,8 +268,9 @@ sr_client *sr_client_new(const sr_host *host); /* *host is copied; NULL without 
 void sr_client_free(sr_client *c);
 
 /*
- * Copies every setting. A changed address, user or password drops the connection; changed timeouts
- * apply from the next call. Fails on a malformed URL and then every call fails with that error.
+ * Copies every setting. A changed address, user or password drops the connection, after sending over it
+ * the rows that aggregates had gathered; changed timeouts apply from the next call. Fails on a malformed
+ * URL and then every call fails with that error.
  */
 bool			sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err);
 const sr_stats *sr_client_stats(const sr_client *c);

@@ -37,8 +37,6 @@ typedef struct block
 struct sr_fetch
 {
 	sr_client  *client;
-	const char *prefix;
-	size_t		prefix_len;
 	sr_buf		keys;
 	item	   *items;
 	size_t		count, capacity;
@@ -62,7 +60,6 @@ sr_fetch *sr_fetch_new(sr_client *c)
 	if (f == NULL)
 		return NULL;
 	f->client = c;
-	f->prefix = sr_client_prefix(c, &f->prefix_len);
 	f->room = MGET_KEYS;
 	return f;
 }
@@ -98,7 +95,6 @@ size_t sr_fetch_room(const sr_fetch *f)
 void sr_fetch_begin(sr_fetch *f)
 {
 	free_blocks(f);
-	f->prefix = sr_client_prefix(f->client, &f->prefix_len);
 	f->keys.len = 0;
 	f->count = f->begin = f->end = 0;
 }
@@ -118,6 +114,8 @@ static bool grow(sr_fetch *f)
 bool sr_fetch_add(sr_fetch *f, const char *key, size_t len, sr_err *err)
 {
 	const char *was = f->keys.data;
+	const char *prefix; /* asked for each time: settings may change between two keys */
+	size_t		prefix_len;
 	item	   *it;
 
 	if (f->count == f->capacity && !grow(f))
@@ -129,15 +127,17 @@ bool sr_fetch_add(sr_fetch *f, const char *key, size_t len, sr_err *err)
 		f->count++;
 		return true;
 	}
+	prefix = sr_client_prefix(f->client, &prefix_len);
 	it->at = f->keys.len;
-	it->len = f->prefix_len + len;
-	if (!sr_buf_add(&f->keys, f->prefix, f->prefix_len) || !sr_buf_add(&f->keys, key, len))
+	it->len = prefix_len + len;
+	if (!sr_buf_add(&f->keys, prefix, prefix_len) || !sr_buf_add(&f->keys, key, len))
 		return sr_fail_memory(err);
-	sr_cell_text(&it->key, f->keys.data + it->at + f->prefix_len, len);
+	sr_cell_text(&it->key, f->keys.data + it->at + prefix_len, len);
 	/* the buffer moved, and its keys with it */
 	for (size_t i = 0; f->keys.data != was && i < f->count; i++)
 		if (f->items[i].key.type != SR_TYPE_NULL)
-			f->items[i].key.data = f->keys.data + f->items[i].at + f->prefix_len;
+			f->items[i].key.data =
+				f->keys.data + f->items[i].at + (f->items[i].len - f->items[i].key.len);
 	f->count++;
 	return true;
 }

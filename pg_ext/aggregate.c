@@ -72,6 +72,7 @@ Datum pg_aggregate_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
 	s = (state *) PG_GETARG_POINTER(0);
+	(void) pg_client();
 	if (!sr_batch_finish(&s->batch, &total, &err))
 		pg_raise(&err);
 	pg_call_succeeded();

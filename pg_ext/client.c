@@ -69,9 +69,14 @@ static void prepare(void)
 	}
 	if (pg_config_changed())
 		configure();
+	/* Rows that aggregates had gathered may have been sent, and that interrupted. */
+	pg_host_rethrow();
 }
 
-/* The way that every call and every row takes. */
+/*
+ * The way that every call and every row takes. Every page, too: what the statement calls in between
+ * may have settings of its own.
+ */
 static bool is_ready(void)
 {
 	return client != NULL && !pg_config_changed();

@@ -118,7 +118,10 @@ static bool next_row(scan *s, const sr_value **cells)
 
 	while (s->rows != NULL)
 	{
-		int more = sr_rows_next(s->rows, cells, &err);
+		int more;
+
+		(void) pg_client();
+		more = sr_rows_next(s->rows, cells, &err);
 
 		if (more < 0)
 		{

@@ -73,6 +73,8 @@ static int64 add_key(site *s, WindowObject window, int offset)
 	Datum		  datum =
 		WinGetFuncArgInPartition(window, 0, offset, WINDOW_SEEK_CURRENT, false, &isnull, &outside);
 
+	/* Evaluating the key may have changed the settings for a while. */
+	(void) pg_client();
 	if (!outside)
 	{
 		if (!isnull)
