@@ -40,29 +40,36 @@ typedef struct signature
 {
 	const entry		 *entry;
 	const sr_command *cmd;
-	bool			  any;		/* values of any type that is no array; else text */
-	bool			  variadic; /* with the variadic argument, if there is one */
-	bool all;  /* of an aggregate: with the optional arguments, which have no defaults */
-	bool twin; /* gives bytea */
+	/* Which of its values are of any type that is no array, and bounds numbers; the others are text. */
+	unsigned any;
+	bool	 variadic; /* with the variadic argument, if there is one */
+	bool	 all;	   /* of an aggregate: with the optional arguments, which have no defaults */
+	bool	 twin;	   /* gives bytea */
 } signature;
 
-static int count_values(const sr_command *cmd)
+/* Values and bounds may be text or something else: how many there are before end (NULL: in all). */
+static int count_free(const sr_command *cmd, const sr_arg *end)
 {
 	int n = 0;
 
-	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
-		n += arg->kind == SR_ARG_VALUE;
+	for (const sr_arg *arg = cmd->args; arg != end && arg->name != NULL; arg++)
+		n += arg->kind == SR_ARG_VALUE || arg->kind == SR_ARG_BOUND;
 	return n;
+}
+
+static bool is_any(const signature *s, const sr_arg *arg)
+{
+	return s->any >> count_free(s->cmd, arg) & 1;
 }
 
 static const char *value_type(const signature *s, const sr_arg *arg)
 {
 	if (arg->flags & SR_VARIADIC)
-		return s->any ? "\"any\"" : "text[]";
-	if (!s->any)
+		return is_any(s, arg) ? "\"any\"" : "text[]";
+	if (!is_any(s, arg))
 		return "text";
 	/* two values need not be of one type, but of types that have a common one */
-	return count_values(s->cmd) > 1 ? "anycompatiblenonarray" : "anynonarray";
+	return (s->any & (s->any - 1)) != 0 ? "anycompatiblenonarray" : "anynonarray";
 }
 
 static const char *argument_type(const signature *s, const sr_arg *arg)
@@ -73,7 +80,7 @@ static const char *argument_type(const signature *s, const sr_arg *arg)
 		case SR_ARG_DOUBLE:
 		case SR_ARG_TTL:
 		case SR_ARG_AT: return "double precision";
-		case SR_ARG_BOUND: return s->any ? "double precision" : "text";
+		case SR_ARG_BOUND: return is_any(s, arg) ? "double precision" : "text";
 		case SR_ARG_FLAG: return "boolean";
 		case SR_ARG_JSON: return "json";
 		case SR_ARG_KEY_LIST:
@@ -189,26 +196,24 @@ static void with_twin(signature s, print_fn print)
 static void each_function(const entry *e, print_fn print)
 {
 	signature s = {.entry = e, .cmd = sr_command_find(e->name)};
-	bool	  any = false, optional = false, optional_variadic = false;
+	unsigned  last = (1U << count_free(s.cmd, NULL)) - 1;
+	bool	  optional = false, optional_variadic = false;
 
 	for (const sr_arg *arg = s.cmd->args; arg->name != NULL; arg++)
 	{
-		any |= arg->kind == SR_ARG_VALUE || arg->kind == SR_ARG_BOUND;
 		optional |= (arg->flags & SR_OPTIONAL) != 0;
 		optional_variadic |= arg->flags == (SR_OPTIONAL | SR_VARIADIC);
 	}
 	if (optional_variadic)
 		with_twin(s, print);
 	s.variadic = true;
-	for (s.any = false;; s.any = true)
+	for (s.any = 0; s.any <= last; s.any++)
 	{
 		s.all = false;
 		with_twin(s, print);
 		s.all = true;
 		if ((s.cmd->flags & SR_AGGREGATE) && optional)
 			with_twin(s, print);
-		if (!any || s.any)
-			break;
 	}
 }
 

@@ -816,6 +816,22 @@ REVOKE ALL ON FUNCTION redis_linsert(text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_linsert(text, text, text, text) IS
 	'Puts value before or after the first element equal to pivot; the new length, -1 without such an element, 0 without the key.';
 
+CREATE FUNCTION redis_linsert(key text, side text, pivot anynonarray, value text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_linsert';
+REVOKE ALL ON FUNCTION redis_linsert(text, text, anynonarray, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_linsert(text, text, anynonarray, text) IS
+	'Puts value before or after the first element equal to pivot; the new length, -1 without such an element, 0 without the key.';
+
+CREATE FUNCTION redis_linsert(key text, side text, pivot text, value anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_linsert';
+REVOKE ALL ON FUNCTION redis_linsert(text, text, text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_linsert(text, text, text, anynonarray) IS
+	'Puts value before or after the first element equal to pivot; the new length, -1 without such an element, 0 without the key.';
+
 CREATE FUNCTION redis_linsert(key text, side text, pivot anycompatiblenonarray, value anycompatiblenonarray)
 	RETURNS bigint
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
@@ -1124,6 +1140,22 @@ REVOKE ALL ON FUNCTION redis_zcount(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_zcount(text, text, text) IS
 	'How many members have a score from min to max.';
 
+CREATE FUNCTION redis_zcount(key text, min double precision, max text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zcount';
+REVOKE ALL ON FUNCTION redis_zcount(text, double precision, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zcount(text, double precision, text) IS
+	'How many members have a score from min to max.';
+
+CREATE FUNCTION redis_zcount(key text, min text, max double precision)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zcount';
+REVOKE ALL ON FUNCTION redis_zcount(text, text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zcount(text, text, double precision) IS
+	'How many members have a score from min to max.';
+
 CREATE FUNCTION redis_zcount(key text, min double precision, max double precision)
 	RETURNS bigint
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
@@ -1162,6 +1194,38 @@ CREATE FUNCTION redis_zrangebyscore_bytea(key text, min text, max text, max_rows
 	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
 REVOKE ALL ON FUNCTION redis_zrangebyscore_bytea(text, text, text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION redis_zrangebyscore_bytea(text, text, text, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore(key text, min double precision, max text, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore(text, double precision, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore(text, double precision, text, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore_bytea(key text, min double precision, max text, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore_bytea(text, double precision, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore_bytea(text, double precision, text, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore(key text, min text, max double precision, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member text, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore(text, text, double precision, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore(text, text, double precision, bigint) IS
+	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
+
+CREATE FUNCTION redis_zrangebyscore_bytea(key text, min text, max double precision, max_rows bigint DEFAULT NULL)
+	RETURNS TABLE (member bytea, score double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zrangebyscore';
+REVOKE ALL ON FUNCTION redis_zrangebyscore_bytea(text, text, double precision, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zrangebyscore_bytea(text, text, double precision, bigint) IS
 	'The members with a score from min to max, lowest first, at most max_rows. Fetched in pages, like redis_zrange.';
 
 CREATE FUNCTION redis_zrangebyscore(key text, min double precision, max double precision, max_rows bigint DEFAULT NULL)
@@ -1218,6 +1282,22 @@ CREATE FUNCTION redis_zremrangebyscore(key text, min text, max text)
 	AS 'MODULE_PATHNAME', 'pg_redis_zremrangebyscore';
 REVOKE ALL ON FUNCTION redis_zremrangebyscore(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_zremrangebyscore(text, text, text) IS
+	'Removes the members with a score from min to max; how many.';
+
+CREATE FUNCTION redis_zremrangebyscore(key text, min double precision, max text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zremrangebyscore';
+REVOKE ALL ON FUNCTION redis_zremrangebyscore(text, double precision, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zremrangebyscore(text, double precision, text) IS
+	'Removes the members with a score from min to max; how many.';
+
+CREATE FUNCTION redis_zremrangebyscore(key text, min text, max double precision)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_zremrangebyscore';
+REVOKE ALL ON FUNCTION redis_zremrangebyscore(text, text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_zremrangebyscore(text, text, double precision) IS
 	'Removes the members with a score from min to max; how many.';
 
 CREATE FUNCTION redis_zremrangebyscore(key text, min double precision, max double precision)
@@ -1350,6 +1430,22 @@ CREATE FUNCTION redis_geodist(key text, member1 text, member2 text, unit text DE
 	AS 'MODULE_PATHNAME', 'pg_redis_geodist';
 REVOKE ALL ON FUNCTION redis_geodist(text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_geodist(text, text, text, text) IS
+	'How far apart two members are, in metres or another unit; NULL when one is missing.';
+
+CREATE FUNCTION redis_geodist(key text, member1 anynonarray, member2 text, unit text DEFAULT NULL)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geodist';
+REVOKE ALL ON FUNCTION redis_geodist(text, anynonarray, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geodist(text, anynonarray, text, text) IS
+	'How far apart two members are, in metres or another unit; NULL when one is missing.';
+
+CREATE FUNCTION redis_geodist(key text, member1 text, member2 anynonarray, unit text DEFAULT NULL)
+	RETURNS double precision
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_geodist';
+REVOKE ALL ON FUNCTION redis_geodist(text, text, anynonarray, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_geodist(text, text, anynonarray, text) IS
 	'How far apart two members are, in metres or another unit; NULL when one is missing.';
 
 CREATE FUNCTION redis_geodist(key text, member1 anycompatiblenonarray, member2 anycompatiblenonarray, unit text DEFAULT NULL)

@@ -170,3 +170,20 @@ SELECT redis_hset('none', VARIADIC '{}'::text[]), redis_sadd('none', VARIADIC '{
 SELECT redis_hset('none', 'field');
 SELECT redis_xadd('none', 'field');
 SELECT fill();
+
+-- the ends of a range, and values, may be of two kinds: a number and a text, a number and a literal, parameters
+SELECT fill();
+SELECT redis_zadd('z', 5, 'a'), redis_zadd('z', 7, 'b');
+SELECT redis_zcount('z', 5, '(7'), redis_zcount('z', '(5', 7), redis_zcount('z', '(5', '(7'), redis_zcount('z', 5, 7.5), redis_zcount('z', 5::bigint, '(7'::text), redis_zcount('z', NULL, 5), redis_zcount('z', '-inf', NULL), redis_zcount('z', NULL, NULL);
+SELECT * FROM redis_zrangebyscore('z', 5, '(7');
+SELECT * FROM redis_zrangebyscore_bytea('z', '(5', 7, max_rows => 1);
+PREPARE bounds AS SELECT redis_zcount('z', $1, $2), redis_zcount('z', $1, 7), redis_zcount('z', 5, $2);
+EXECUTE bounds('(5', 'inf');
+DEALLOCATE bounds;
+PREPARE bounds(integer, varchar) AS SELECT redis_zremrangebyscore('z', $1, $2), redis_zremrangebyscore('z', $2, $1);
+EXECUTE bounds(5, '(7');
+DEALLOCATE bounds;
+SELECT redis_rpush('l', 1, 'x', '\xff'::bytea);
+SELECT redis_linsert('l', 'AFTER', 1, 'one'), redis_linsert('l', 'BEFORE', 'x', 2), redis_linsert('l', 'AFTER', '\xff'::bytea, 'end'::varchar), redis_linsert('l', 'BEFORE', 'end'::text, '\xfe'::bytea), redis_linsert('l', 'AFTER', 1::smallint, 1.5), redis_linsert('l', 'AFTER', NULL, 1), redis_linsert('l', 'AFTER', 'x'::varchar, 'y'::varchar);
+SELECT idx, value FROM redis_lrange_bytea('l');
+SELECT redis_geoadd('g', 0, 0, 1), redis_geoadd('g', 0, 1, 'b'), redis_geodist('g', 1, 'b', 'km') = redis_geodist('g', 'b', 1, unit => 'km');
