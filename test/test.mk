@@ -59,10 +59,13 @@ build/test/sqlite/%: test/sqlite/%.c
 build/test/bench/raw: test/bench/raw.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -O2 -o $@ $< $(call pkg,--libs,hiredis,-lhiredis)
+build/test/comparison/table: build/plain/test/comparison/table.o $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LIBS) -lm -lpthread
 
 .SECONDARY:
 test-programs: $(CORE_TESTS:%=build/test/core/%) $(CORE_TESTS:%=build/test/plain/%) \
-               $(SQLITE_TESTS:%=build/test/sqlite/%) build/generate
+               $(SQLITE_TESTS:%=build/test/sqlite/%) build/test/comparison/table build/generate
 
 -include $(wildcard build/asan/common/*.d build/asan/test/core/*.d build/plain/test/core/*.d)
 

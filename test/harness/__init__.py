@@ -8,6 +8,7 @@ from . import sqlite
 from .certificates import Certificates
 from .fake import FakeServer, Proxy, read_command, refused_port, silent
 from .engines import Both, PgEngine, Problem, SqliteEngine
+from . import examples
 from .testing import case, contains, equal, main, report, test, true
 
 __all__ = [name for name in dir() if not name.startswith("_")]

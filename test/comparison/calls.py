@@ -1,0 +1,133 @@
+"""Random calls of every function of the table: a new row is called like the others."""
+
+import json
+
+from .engines import Call
+from .values import ALL_KEYS, MEMBERS, Values
+
+# What is no matter of commands and replies, and where else it is tested.
+ELSEWHERE = {
+    "redis_invalidate": "at commit: test/parity, test/pg, test/sqlite",
+    "redis_invalidate_on": "at commit", "redis_invalidate_off": "at commit",
+    "redis_invalidations": "at commit", "redis_pending": "at commit",
+    "redis_health": "about the server: test/parity/operations.sql", "redis_info": "about the server",
+    "redis_stats": "about the session", "redis_url": "about the session",
+    "redis_version": "about the library", "redis_config": "about the session",
+    "redis_grant": "about roles: test/pg", "redis_revoke": "about roles",
+}
+SELDOM = {"redis_flushdb": 0.05, "redis_blpop": 0.3, "redis_brpop": 0.3, "redis_dbsize": 0.3, "redis_ping": 0.2,
+          "redis_publish": 0.3}
+OFTEN = 3.0  # writes that make what the others read
+MAKERS = {"redis_set", "redis_hset", "redis_rpush", "redis_lpush", "redis_sadd", "redis_zadd", "redis_xadd",
+          "redis_mset", "redis_geoadd", "redis_pfadd"}
+# Replies that no two databases share, or that wait, or would end the test.
+NOT_IN_PIPELINES = {"SPOP", "SRANDMEMBER", "XADD", "FLUSHDB", "PUBLISH", "SCAN", "HSCAN", "SSCAN", "DBSIZE",
+                    "HGETALL", "HKEYS", "HVALS", "SMEMBERS", "SUNION", "SDIFF", "SINTER", "PTTL", "PING"}
+CANNED = [["GET"], ["NOSUCHCOMMAND", "x"], ["OBJECT", "ENCODING", "none"], ["ECHO", "ä"], ["LRANGE", "list1", "0"]]
+
+
+class Generator:
+    def __init__(self, rng, functions, engine, model):
+        self.rng, self.engine, self.model = rng, engine, model
+        self.values = Values(rng, engine.bytes_keys)
+        self.functions = [f for f in functions if engine.can(f) and f.name not in ELSEWHERE]
+        self.weights = [SELDOM.get(f.name, OFTEN if f.name in MAKERS else 1) for f in self.functions]
+        self.first = rng.sample(self.functions, len(self.functions))  # each once, then at random
+        self.plain = [f for f in functions if f.plain and f.command and not f.aggregate and not f.engine
+                      and f.command[0] not in NOT_IN_PIPELINES]
+
+    def __call__(self):
+        function = self.first.pop() if self.first else self.rng.choices(self.functions, self.weights)[0]
+        own = getattr(self, function.name, None)
+        if own:
+            return own(function)
+        if function.aggregate or function.window:
+            return self.over_rows(function)
+        return self.dressed(Call(function, self.values.arguments(function)))
+
+    def dressed(self, call):
+        """The same call as other people write it."""
+        rng, function, pg = self.rng, call.function, self.engine.name == "PostgreSQL"
+        if pg and function.binary and rng.random() < (1 if function.name in ("redis_spop", "redis_srandmember")
+                                                      else 0.6):
+            call.twin = True
+        if pg and function.variadic:
+            rest = call.args[len(function.args) - 1:]
+            call.array = all(isinstance(v, str) for v in rest) and rng.random() < 0.3
+        elif pg:
+            call.named = rng.random() < 0.2
+        if function.shape == "ROWS" and rng.random() < 0.15:
+            call.limit = rng.choice([1, 2, 5])
+            call.listed = pg and rng.random() < 0.5 and function.read
+        if not pg and function.name == "redis_mget":
+            call.lookup = call.limit is None and all(isinstance(v, str) for v in call.args) and \
+                rng.random() < 0.4
+        return call
+
+    def over_rows(self, function):
+        rows = []
+        for _ in range(self.rng.choice([1, 2, 5, 20])):
+            row = [self.values.one(function, arg) for arg in function.args if not arg.optional]
+            if isinstance(row[0], bytes):
+                row[0] = "k1"
+            rows.append(row)
+        if any(arg.optional for arg in function.args) and self.rng.random() < 0.4:
+            for row in rows:
+                row.append(self.rng.choice([None, 100, 3600.5, 60, 100, 100, 100, 100, 100, -1]))
+        for i in range(1, len(rows[0])):  # one type a column
+            if len({type(row[i]) for row in rows if row[i] is not None}) > 1 and i == 1:
+                for row in rows:
+                    if row[i] is not None and not isinstance(row[i], bytes):
+                        row[i] = str(row[i])
+        twin = self.engine.name == "PostgreSQL" and function.binary and self.rng.random() < 0.6
+        return Call(function, None, rows, twin=twin)
+
+    # ---- any command ----
+
+    def command(self):
+        """The words of a random plain command, as texts."""
+        while True:
+            if self.rng.random() < 0.05:
+                return list(self.rng.choice(CANNED))
+            function = self.rng.choice(self.plain)
+            args = self.values.arguments(function)
+            call = Call(function, args)
+            if self.model.is_null(call) or self.model.refused(call):
+                continue
+            try:
+                words = [w.decode() if isinstance(w, bytes) else str(w)
+                         for w in self.model.words(function, args)]
+            except UnicodeDecodeError:
+                continue
+            if not any("\0" in word for word in words):
+                return words
+
+    def redis_call(self, function):
+        words = self.command()
+        return Call(function, words, array=self.engine.name == "PostgreSQL" and len(words) > 1 and
+                    self.rng.random() < 0.3)
+
+    def many(self, function):
+        commands = [self.command() for _ in range(self.rng.choice([0, 1, 2, 3, 3, 10]))]
+
+        def element(word):
+            plain_number = word.lstrip("-").isdigit() and (word == "0" or word.lstrip("-")[0] != "0")
+            return word if plain_number and self.rng.random() < 0.5 else \
+                json.dumps(word, ensure_ascii=self.rng.random() < 0.5)
+        text = "[%s]" % ", ".join("[%s]" % ",".join(map(element, words)) for words in commands)
+        return Call(function, [text], commands=commands)
+
+    redis_multi = many
+
+    def redis_pipeline(self, function):
+        call = self.many(function)
+        call.args += self.rng.choice([[], [None], ["return"], ["return"], ["raise"]])
+        return call
+
+    def redis_lock(self, function):
+        return Call(function, [self.rng.choice(ALL_KEYS), *self.rng.choice([[], [None], [100], [3600.5, 0],
+                                                                             [None, 0.01]])])
+
+    def redis_lock_extend(self, function):
+        return Call(function, [self.rng.choice(ALL_KEYS), self.rng.choice(MEMBERS),
+                               self.rng.choice([100, 1000.25])])
