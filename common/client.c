@@ -16,9 +16,14 @@
 #define COMMIT_TIMEOUT	250
 #define MAX_REPLY		((size_t) 512 * 1024 * 1024)
 
-static void set_unconfigured(sr_client *c)
+static void set_unconfigured(sr_client *c, const sr_err *why)
 {
 	c->configured = false;
+	if (why != NULL)
+	{
+		c->refused = *why;
+		return;
+	}
 	sr_fail(&c->refused, SR_E_OPTION,
 			"Set it to something like redis://localhost:6379: the environment variable REDIS_URL, "
 			"sqlredis.url in PostgreSQL, redis_config('url', ...) in SQLite.",
@@ -51,7 +56,7 @@ sr_client *sr_client_new(const sr_host *host)
 		return NULL;
 	}
 	seed(c);
-	set_unconfigured(c);
+	set_unconfigured(c, NULL);
 	return c;
 }
 
@@ -92,6 +97,7 @@ static bool copy_settings(const sr_settings *from, sr_settings *to)
 
 	*to = *from;
 	to->url = to->password = to->client_name = to->key_prefix = NULL;
+	to->refused = NULL;
 	if (to->max_reply == 0)
 		to->max_reply = MAX_REPLY;
 	if (copy_string(url, &to->url) && copy_string(from->password, &to->password) &&
@@ -123,11 +129,9 @@ static void change_server(sr_client *c)
 	c->backlog_not_before = 0;
 	sr_url_free(&c->url);
 	c->where[0] = '\0';
+	c->configured = false;
 	if (c->settings.url == NULL)
-	{
-		set_unconfigured(c);
 		return;
-	}
 	c->configured = sr_url_parse(c->settings.url, &c->url, &c->refused);
 	if (c->configured)
 		sr_url_where(&c->url, c->where, sizeof(c->where));
@@ -151,6 +155,8 @@ bool sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err)
 	c->settings = copy;
 	if (moved)
 		change_server(c);
+	if (copy.url == NULL)
+		set_unconfigured(c, s->refused);
 	c->connect_timeout = timeout(c->url.connect_timeout, copy.connect_timeout, CONNECT_TIMEOUT);
 	c->command_timeout = timeout(c->url.command_timeout, copy.command_timeout, COMMAND_TIMEOUT);
 	c->commit_timeout = timeout(0, copy.commit_timeout, COMMIT_TIMEOUT);

@@ -235,18 +235,19 @@ typedef struct sr_breaker
 
 typedef struct sr_settings
 {
-	const char *url;		 /* NULL or "": not configured */
-	const char *password;	 /* overrides the URL's; may be NULL */
-	const char *client_name; /* CLIENT SETNAME; may be NULL */
-	const char *key_prefix;	 /* may be NULL */
-	int64_t		connect_timeout;
-	int64_t		command_timeout;
-	int64_t		commit_timeout;
-	int			retries;	 /* dials after the first, within connect_timeout */
-	size_t		max_reply;	 /* bytes */
-	size_t		pending_max; /* keys kept for a Redis that is away */
-	sr_breaker *breakers;	 /* shared slots, or NULL: a private one */
-	size_t		breaker_slots;
+	const char	 *url;		   /* NULL or "": not configured */
+	const sr_err *refused;	   /* then: why not, if somebody meant it to be; NULL: nobody did */
+	const char	 *password;	   /* overrides the URL's; may be NULL */
+	const char	 *client_name; /* CLIENT SETNAME; may be NULL */
+	const char	 *key_prefix;  /* may be NULL */
+	int64_t		  connect_timeout;
+	int64_t		  command_timeout;
+	int64_t		  commit_timeout;
+	int			  retries;	   /* dials after the first, within connect_timeout */
+	size_t		  max_reply;   /* bytes */
+	size_t		  pending_max; /* keys kept for a Redis that is away */
+	sr_breaker	 *breakers;	   /* shared slots, or NULL: a private one */
+	size_t		  breaker_slots;
 } sr_settings;
 
 #define SR_LATENCY_BUCKETS 64 /* powers of the square root of two microseconds */

@@ -49,7 +49,8 @@ static void configure(void)
 	sr_err		err = {0};
 
 	refusal.cls = SR_OK;
-	(void) pg_config_read(&settings, &refusal);
+	if (!pg_config_read(&settings, &refusal))
+		settings.refused = &refusal;
 	settings.breakers = shared_breakers;
 	settings.breaker_slots = shared_breakers != NULL ? BREAKER_SLOTS : 0;
 	if (!sr_client_configure(client, &settings, &err) && refusal.cls == SR_OK)
@@ -90,6 +91,11 @@ sr_client *pg_client(void)
 	if (refusal.cls != SR_OK)
 		pg_raise(&refusal);
 	return client;
+}
+
+sr_client *pg_client_for(const sr_command *cmd)
+{
+	return cmd->flags & SR_ABOUT ? pg_client_for_queue() : pg_client();
 }
 
 sr_client *pg_client_for_queue(void)

@@ -16,7 +16,7 @@ enum
 
 static Datum call_scalar(FunctionCallInfo fcinfo, const sr_command *cmd)
 {
-	sr_client	*client = pg_client();
+	sr_client	*client = pg_client_for(cmd);
 	pg_arguments arguments;
 	sr_result	 result;
 	sr_err		 err = {0};

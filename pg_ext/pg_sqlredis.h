@@ -56,6 +56,8 @@ bool pg_config_read(sr_settings *settings, sr_err *err);
 
 /* The client, configured; raises when the settings are wrong. Not for COMMIT. */
 sr_client *pg_client(void);
+/* The same, but what tells about the client (SR_ABOUT) gets it with wrong settings, too. */
+sr_client *pg_client_for(const sr_command *cmd);
 /*
  * The same for those who queue keys: wrong settings are no reason to fail a row's change, and what
  * is queued waits until they are right.

@@ -35,7 +35,8 @@ static void open_rows(scan *s, const pg_arguments *arguments)
 {
 	sr_err err = {0};
 
-	s->rows = sr_rows_open(pg_client(), s->cmd, arguments->count, arguments->values, &err);
+	s->rows =
+		sr_rows_open(pg_client_for(s->cmd), s->cmd, arguments->count, arguments->values, &err);
 	if (s->rows == NULL)
 		pg_raise_or_null(s->cmd, &err);
 	/* An interrupt may have come while an optional step failed quietly. */
@@ -120,7 +121,7 @@ static bool next_row(scan *s, const sr_value **cells)
 	{
 		int more;
 
-		(void) pg_client();
+		(void) pg_client_for(s->cmd);
 		more = sr_rows_next(s->rows, cells, &err);
 
 		if (more < 0)

@@ -85,6 +85,12 @@ def the_password_comes_from_a_guarded_file_or_the_environment():
     shell = server.session("d")
     said = shell.run("INSERT INTO t VALUES (1);")
     contains(said, "1 key was not invalidated")
+    # nor what tells about the session
+    contains(shell.run("SELECT redis_ping();"), "22023: cannot use sqlredis.passfile")
+    contains(shell.run("SELECT ok, error FROM redis_health();"),
+             "f|cannot use sqlredis.passfile \"redis.pass\": No such file")
+    equal(shell.run("SELECT redis_version() IS NOT NULL, redis_url(), (SELECT value FROM redis_stats() "
+                    "WHERE name = 'breaker');"), "t|NULL|closed")
     equal(shell.run("SELECT count(*) FROM t;"), "1")
     shell.close()
     server.stop()
