@@ -23,16 +23,28 @@ typedef struct cursor
 	sqlite3_value	   *given[]; /* the arguments, NULL: left out; the hidden columns show them */
 } cursor;
 
+/*
+ * Is it the table that exists by the module's name? `CREATE VIRTUAL TABLE users USING redis_zpopmin`
+ * cannot be said, but it can stand in a file, and would run where the application reads its users.
+ */
+static bool is_our_name(const sq_function *f, int argc, const char *const *argv, char **error)
+{
+	if (argc > 2 && sqlite3_stricmp(argv[2], f->cmd->name) == 0)
+		return true;
+	*error = sqlite3_mprintf("%s is a function: no table can be made of it", f->cmd->name);
+	return false;
+}
+
 static int connect_table(sqlite3 *db, void *aux, int argc, const char *const *argv,
 						 sqlite3_vtab **out, char **error)
 {
-	sq_table *t = calloc(1, sizeof *t);
+	sq_table *t;
 	char	 *sql;
 	int		  rc = SQLITE_NOMEM;
 
-	(void) argc;
-	(void) argv;
-	(void) error;
+	if (!is_our_name(aux, argc, argv, error))
+		return SQLITE_ERROR;
+	t = calloc(1, sizeof *t);
 	if (t == NULL)
 		return SQLITE_NOMEM;
 	sq_table_init(t, aux);

@@ -125,5 +125,32 @@ def nothing_else_in_a_schema_reaches_redis():
     db.close()
 
 
+@test
+def no_table_of_a_file_is_a_table_function():
+    """CREATE VIRTUAL TABLE refuses it, but SQLite reads it from a file."""
+    redis("ZADD", "board", 1, "ann")
+    path = os.path.join(temp_dir("sqlite"), "disguised.db")
+    author = sqlite3.connect(path)
+    author.execute("CREATE TABLE innocent (v)")
+    author.execute("PRAGMA writable_schema = ON")
+    for name, module in ("users", "redis_zpopmin"), ("stock", "redis_scan"), ("prices", "redis_mget"):
+        author.execute("INSERT INTO sqlite_master VALUES ('table', ?, ?, 0, ?)",
+                       (name, name, "CREATE VIRTUAL TABLE %s USING %s" % (name, module)))
+    author.commit()
+    author.close()
+    db = sqlite.connect(redis.url, path)
+    for sql in ("SELECT * FROM users WHERE key = 'board'", "SELECT * FROM stock",
+                "SELECT * FROM prices WHERE key = 'board'", "SELECT * FROM main.users('board')"):
+        try:
+            rows = db.execute(sql).fetchall()
+        except sqlite3.Error as problem:
+            true("no table can be made of it" in str(problem), str(problem))
+        else:
+            raise AssertionError("not refused: %s gave %s" % (sql, rows))
+    equal(redis("ZCARD", "board"), 1, "something was taken away")
+    equal(db.execute("SELECT member FROM redis_zpopmin('board')").fetchall(), [("ann",)])
+    db.close()
+
+
 if __name__ == "__main__":
     main()
