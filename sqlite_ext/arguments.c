@@ -19,6 +19,8 @@
 #define ROWS_OF_CALL   1000
 /* What takes rows away must not be run once a row of another table when that can be avoided. */
 #define COST_OF_WRITE 1e6
+/* Not at all, when there is another way. */
+#define COST_OF_NONSENSE 1e99
 
 /* SQLite can leave its own check of a constraint out for this many: of them, and of values. */
 #define OMITTABLE 16
@@ -47,6 +49,16 @@ static int column_named(const sr_command *cmd, const char *name)
 	return -1;
 }
 
+/* An application may have lowered SQLite's limit; one more than the fixed ones is always tried. */
+static int room_for_arguments(const sq_table *t)
+{
+	int room = sqlite3_limit(t->f->st->db, SQLITE_LIMIT_COLUMN, -1) - t->columns;
+
+	if (room > SQ_MAX_ARGUMENTS)
+		return SQ_MAX_ARGUMENTS;
+	return room > t->fixed ? room : t->fixed + 1;
+}
+
 void sq_table_init(sq_table *t, const sq_function *f)
 {
 	const sr_command *cmd = f->cmd;
@@ -61,7 +73,7 @@ void sq_table_init(sq_table *t, const sq_function *f)
 	if (t->arguments > 0 && (cmd->args[t->arguments - 1].flags & SR_VARIADIC))
 	{
 		t->fixed--;
-		t->arguments = SQ_MAX_ARGUMENTS;
+		t->arguments = room_for_arguments(t);
 		t->key_column = column_named(cmd, cmd->args[t->fixed].name);
 	}
 }
@@ -237,8 +249,12 @@ static void estimate(const sq_table *t, sqlite3_index_info *info)
 
 	info->estimatedCost = COST_OF_CALL;
 	info->estimatedRows = ROWS_OF_CALL;
+	/* Less than two lookups: SQLite forgets an argument that is a subquery when it looks up an OR. */
 	if (t->key_column >= 0 && count > 0)
+	{
+		info->estimatedCost = COST_OF_LOOKUP + count;
 		info->estimatedRows = count;
+	}
 	if (info->idxNum & SQ_PLAN_KEY)
 	{
 		info->estimatedCost = COST_OF_LOOKUP;
@@ -252,20 +268,34 @@ static void estimate(const sq_table *t, sqlite3_index_info *info)
 		info->estimatedCost *= COST_OF_WRITE;
 }
 
+/*
+ * Arguments are missing, and xFilter says so: SQLite asks about the branches of an OR without what
+ * stands beside it, and an error here would end a statement that it can run in another way.
+ */
+static int refuse(sqlite3_index_info *info, char *error)
+{
+	if (error == NULL)
+		return SQLITE_NOMEM;
+	info->idxNum = SQ_PLAN_REFUSED;
+	info->idxStr = error;
+	info->needToFreeIdxStr = 1;
+	info->estimatedCost = COST_OF_NONSENSE;
+	return SQLITE_OK;
+}
+
 int sq_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
 	const sq_table *t = (const sq_table *) vtab;
 	plan			p = {.by_column = -1};
+	char		   *error = NULL;
 
 	for (int i = 0; i < SQ_MAX_ARGUMENTS; i++)
 		p.constraint_of[i] = -1;
 	if (!read_constraints(t, info, &p) || !choose(t, info, &p))
 		return SQLITE_CONSTRAINT;
-	sqlite3_free(vtab->zErrMsg);
-	vtab->zErrMsg = NULL;
+	if (!complete(t, &p, &error))
+		return refuse(info, error);
 	info->idxNum = 0;
-	if (!complete(t, &p, &vtab->zErrMsg))
-		return vtab->zErrMsg != NULL ? SQLITE_ERROR : SQLITE_NOMEM;
 	use_all(t, info, &p);
 	/* What EXPLAIN QUERY PLAN shows. */
 	if (p.by_column >= 0)

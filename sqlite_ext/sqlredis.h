@@ -142,8 +142,9 @@ typedef struct sq_table
 /*
  * idxNum: the fixed arguments given, a bit each; how many variadic ones; whether a last value is that
  * of the key column, or a set of such; 1 + the first argument that SQLite compares with the row as
- * well, so that it must not be NULL, or 0.
+ * well, so that it must not be NULL, or 0. Or SQ_PLAN_REFUSED, and idxStr is the error to give.
  */
+#define SQ_PLAN_REFUSED		   (-1)
 #define SQ_PLAN_COUNT		   8
 #define SQ_PLAN_KEY			   (1 << 16)
 #define SQ_PLAN_SET			   (1 << 17)

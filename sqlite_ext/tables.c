@@ -208,8 +208,13 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *shown, int ar
 	cursor *c = (cursor *) base;
 	sr_err	err = {0};
 
-	(void) shown;
 	close_rows(c);
+	if (plan == SQ_PLAN_REFUSED)
+	{
+		sqlite3_free(base->pVtab->zErrMsg);
+		base->pVtab->zErrMsg = sqlite3_mprintf("%s", shown);
+		return SQLITE_ERROR;
+	}
 	c->row = 0;
 	c->by_key = (plan & (SQ_PLAN_KEY | SQ_PLAN_SET)) != 0;
 	return open_rows(c, plan, argc, argv, &err) ? next_row(base) : failed(c, &err);
