@@ -15,19 +15,14 @@
 /* What a call site found out at its first call. */
 typedef struct site
 {
-	bool	 variadic_array; /* the variadic argument came as an array */
+	bool	 variadic_array; /* the variadic argument comes as an array */
 	Oid		 result;
 	pg_input inputs[FLEXIBLE_ARRAY_MEMBER];
 } site;
 
-/*
- * A parameter VARIADIC text[] is an array however it was called; one that is VARIADIC "any" only when
- * called with the word VARIADIC, and get_fn_expr_variadic knows both.
- */
 static bool is_spread(const site *s, const sr_arg *arg)
 {
-	return (arg->flags & SR_VARIADIC) &&
-		   (s->variadic_array || arg->kind == SR_ARG_KEY || arg->kind == SR_ARG_TEXT);
+	return (arg->flags & SR_VARIADIC) && s->variadic_array;
 }
 
 static bool is_list(const sr_arg *arg)
@@ -44,7 +39,12 @@ static site *make_site(FunctionCallInfo fcinfo, const sr_command *cmd, int first
 	site		 *s =
 		MemoryContextAllocZero(context, offsetof(site, inputs) + (size_t) n * sizeof(pg_input));
 
-	s->variadic_array = get_fn_expr_variadic(flinfo);
+	/*
+	 * A parameter VARIADIC text[] is an array however it was called, by an operator too; one that is
+	 * VARIADIC "any" only when called with the word VARIADIC.
+	 */
+	s->variadic_array =
+		get_fn_expr_variadic(flinfo) || get_func_variadictype(flinfo->fn_oid) != ANYOID;
 	s->result = get_fn_expr_rettype(flinfo);
 	if (!OidIsValid(s->result))
 		s->result = get_func_rettype(flinfo->fn_oid);

@@ -8,6 +8,7 @@
 
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 
 static sr_group group_of(const char *word)
@@ -62,19 +63,22 @@ Datum pg_call_grant(FunctionCallInfo fcinfo, const sr_command *cmd)
 {
 	bool		   grant = strcmp(cmd->name, "redis_grant") == 0;
 	StringInfoData sql;
-	const char	  *role;
+	char		  *role;
 	uint64		   count;
 	sr_group	   group;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	group = group_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	role = quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	role = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	/* The statement would say so too, and quote itself, which is long. */
+	if (strcmp(role, "public") != 0)
+		(void) get_role_oid(role, false);
 	SPI_connect();
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s EXECUTE ON FUNCTION ", grant ? "GRANT" : "REVOKE");
 	count = list_functions(&sql, group, fcinfo->flinfo->fn_oid);
-	appendStringInfo(&sql, " %s %s", grant ? "TO" : "FROM", role);
+	appendStringInfo(&sql, " %s %s", grant ? "TO" : "FROM", quote_identifier(role));
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not change the rights of the extension's functions");
 	SPI_finish();

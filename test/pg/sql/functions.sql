@@ -100,3 +100,10 @@ FETCH 2 FROM c \g /dev/null
 CLOSE c;
 COMMIT;
 SELECT fill();
+
+-- an operator's array is its elements, too
+CREATE OPERATOR +> (LEFTARG = text, RIGHTARG = text[], FUNCTION = redis_sadd);
+CREATE OPERATOR ?> (RIGHTARG = text[], FUNCTION = redis_mget);
+SELECT 'operated' +> ARRAY['a', 'b'], redis_scard('operated');
+SELECT ?> ARRAY['operated', NULL];
+DROP OPERATOR +> (text, text[]), ?> (NONE, text[]);

@@ -85,6 +85,16 @@ INSERT INTO redis_invalidate VALUES (1);
 RESET search_path;
 DROP SCHEMA redis_invalidate CASCADE;
 DROP TABLE tracked, mine, theirs;
+
+-- a group is granted to a role whatever it is called; public is everybody, as GRANT has it
+CREATE ROLE "no""body; --";
+SELECT redis_grant('read', 'no"body; --') = redis_revoke('READ', 'no"body; --') AS as_many;
+SELECT redis_grant('read', 'public') = redis_revoke('read', 'public') AS as_many;
+SELECT redis_grant('read', 'nobody, postgres');
+SELECT redis_grant('read', 'current_user');
+SELECT redis_grant('read', '');
+SELECT redis_grant('everything', 'nobody_special');
+DROP ROLE "no""body; --";
 REVOKE ALL ON SCHEMA public FROM nobody_special;
 REVOKE ALL ON FUNCTION redis_get(text), redis_invalidate_on(regclass, VARIADIC text[]), redis_invalidate() FROM nobody_special;
 DROP ROLE nobody_special;
