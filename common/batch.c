@@ -194,6 +194,15 @@ static int next_command(void *ctx, sr_argv *out)
 	return 0;
 }
 
+/* A status is one thing done, an integer says how many; false: no such reply belongs to the command. */
+static bool add_to_total(sr_batch *b, const sr_reply *reply)
+{
+	int64_t done = reply->kind == SR_STATUS ? 1 : reply->integer;
+
+	return (reply->kind == SR_STATUS || reply->kind == SR_INTEGER) && done >= 0 &&
+		   !__builtin_add_overflow(b->total, done, &b->total);
+}
+
 static void on_reply(void *ctx, const sr_reply *reply)
 {
 	sr_queue *q = ctx;
@@ -212,8 +221,13 @@ static void on_reply(void *ctx, const sr_reply *reply)
 		fail(q, e, FATE_REFUSED, &why);
 		return;
 	}
+	if (!add_to_total(e->owner, reply))
+	{
+		sr_fail_unexpected(e->owner->cmd, &why);
+		fail(q, e, FATE_REFUSED, &why);
+		return;
+	}
 	e->owner->answered++;
-	e->owner->total += reply->kind == SR_INTEGER ? reply->integer : reply->kind == SR_STATUS;
 }
 
 /* No more answers will come: every batch that waits for one has failed. */

@@ -202,7 +202,7 @@ static bool continue_by_position(range *s, sr_err *err)
 	sr_buf_free(&before);
 	if (!ok)
 		return false;
-	if (below > INT64_MAX - total)
+	if (total > INT64_MAX - PAGE || below > INT64_MAX - PAGE - total)
 		return sr_fail_unexpected(s->base.cmd, err);
 	total -= total < PAGE ? total : PAGE;
 	s->from = below + PAGE;

@@ -307,6 +307,46 @@ static void test_silence(void)
 	peer_stop(p);
 }
 
+static const char *in_turn(void *ctx, const char *command)
+{
+	const char ***next = ctx;
+
+	(void) command;
+	return *(*next)++;
+}
+
+/* A server that answers what no SET or DEL does: nothing of it is taken for success. */
+static void test_unexpected(void)
+{
+	const char	*answers[] = {"$2\r\nOK\r\n", ":1\r\n",	 ":9223372036854775807\r\n",
+							  ":-1\r\n",	  "$-1\r\n", "*0\r\n"};
+	const char **next = answers;
+	peer		*p = peer_start(in_turn, (void *) &next);
+	sr_settings	 s = settings(peer_url(p));
+	sr_client	*c = client(&s);
+	sr_batch	 b;
+
+	start(&b, c, "redis_mset");
+	add(&b, "k", "v");
+	CHECK(is(finish(&b), "protocol: redis_mset: key \"k\" failed: unexpected type of reply to SET; "
+						 "0 succeeded"),
+		  "a value is no status");
+	start(&b, c, "redis_del_agg");
+	sr_batch_add(&b, 1, (sr_value[]){TEXT("a")}, &err);
+	sr_batch_add(&b, 1, (sr_value[]){TEXT("b")}, &err);
+	CHECK(is(finish(&b), "protocol: redis_del_agg: key \"b\" failed: unexpected type of reply to "
+						 "DEL; 1 succeeded"),
+		  "a count that overflows");
+	for (int i = 0; i < 3; i++)
+	{
+		start(&b, c, "redis_del_agg");
+		sr_batch_add(&b, 1, (sr_value[]){TEXT("a")}, &err);
+		CHECK(has(finish(&b), "unexpected type of reply to DEL; 0 succeeded"), "no count at all");
+	}
+	sr_client_free(c);
+	peer_stop(p);
+}
+
 static void test_interrupted(sr_client *c)
 {
 	sr_batch b;
@@ -406,6 +446,7 @@ int main(void)
 	test_client_freed();
 	test_away();
 	test_silence();
+	test_unexpected();
 	ask(c, "FLUSHDB");
 	sr_client_free(c);
 	return test_result();
