@@ -64,7 +64,7 @@ sr_rows *sr_collect_open(sr_client *c, const sr_command *cmd, int n, const sr_va
 						 sr_err *err)
 {
 	collection *s = calloc(1, sizeof *s);
-	unsigned	flags = cmd->flags & (SR_READ | SR_IDEMPOTENT) ? SR_SAFE_TO_RESEND : 0;
+	unsigned	flags = cmd->flags & SR_READ ? SR_SAFE_TO_RESEND : 0;
 	sr_line		line;
 
 	if (s == NULL)

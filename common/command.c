@@ -141,7 +141,7 @@ bool sr_invoke(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 			   sr_err *err)
 {
 	sr_line	 line;
-	unsigned flags = cmd->flags & (SR_READ | SR_IDEMPOTENT) ? SR_SAFE_TO_RESEND : 0;
+	unsigned flags = cmd->flags & SR_READ ? SR_SAFE_TO_RESEND : 0;
 	bool	 ok;
 
 	memset(out, 0, sizeof *out);

@@ -95,7 +95,7 @@ typedef enum sr_group
 } sr_group;
 
 #define SR_READ		   0x01 /* changes nothing: resent after a broken connection */
-#define SR_IDEMPOTENT  0x02 /* a repeat changes nothing */
+#define SR_IDEMPOTENT  0x02 /* a repeat changes nothing, but for what others did since: not resent */
 #define SR_BINARY	   0x04 /* PostgreSQL has a _bytea twin */
 #define SR_ENGINE	   0x08 /* the adapter implements it (it knows transactions, tables, settings) */
 #define SR_PG_ONLY	   0x10

@@ -291,7 +291,7 @@ uint64_t	   sr_client_random(sr_client *c);		   /* for jitter, not for secrets *
 void		   sr_client_count_read(sr_client *c, bool hit);
 void		   sr_client_count_queued(sr_client *c); /* one more key to invalidate */
 
-#define SR_SAFE_TO_RESEND 0x01 /* a read, or a command whose repeat changes nothing */
+#define SR_SAFE_TO_RESEND 0x01 /* a read, or what changes nothing of others if it comes late */
 #define SR_NO_DIAL		  0x02 /* only over the connection there is (in COMMIT) */
 #define SR_PROBE		  0x04 /* try even when the breaker is open */
 

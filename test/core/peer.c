@@ -67,8 +67,10 @@ static void serve(peer *p, int fd)
 	{
 		const char *text =
 			strncmp(command, "CLIENT ", 7) == 0 ? "+OK\r\n" : p->answer(p->ctx, command);
-		size_t left = strlen(text);
+		size_t left = text != NULL ? strlen(text) : 0;
 
+		if (text == NULL)
+			break;
 		while (left > 0)
 		{
 			ssize_t n = send(fd, text, left, MSG_NOSIGNAL);

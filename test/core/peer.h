@@ -5,7 +5,8 @@
 #ifndef SQLREDIS_TEST_PEER_H
 #define SQLREDIS_TEST_PEER_H
 
-/* RESP2 for a command, its words joined by spaces: a string that lives until the next call. */
+/* RESP2 for a command, its words joined by spaces: a string that lives until the next call;
+ * NULL closes the connection. */
 typedef const char *(*peer_answer)(void *ctx, const char *command);
 
 typedef struct peer peer;

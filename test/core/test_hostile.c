@@ -203,10 +203,120 @@ static void test_too_much(void)
 	sr_buf_free(&text);
 }
 
+/* More members below the range than numbers go, and then fewer in it than there were. */
+static const char *answer_beyond(void *ctx, const char *command)
+{
+	sr_buf *text = ctx;
+
+	text->len = 0;
+	if (strncmp(command, "ZCOUNT z -inf", 13) == 0)
+		return ":9223372036854775807\r\n";
+	if (strncmp(command, "ZCOUNT", 6) == 0)
+		return ":0\r\n";
+	sr_buf_str(text, "*2000\r\n");
+	for (int i = 0; i < 2000; i++)
+		sr_buf_str(text, "$1\r\n1\r\n");
+	return text->data;
+}
+
+static void test_beyond(void)
+{
+	sr_buf		text = {0};
+	sr_class	cls = SR_OK;
+	peer	   *p = peer_start(answer_beyond, &text);
+	sr_settings s = settings(peer_url(p));
+	sr_client  *c = client(&s);
+
+	CHECK(COUNT(c, "redis_zrangebyscore", &cls, TEXT("z"), INT(1), INT(2)) == -1 &&
+			  cls == SR_E_PROTOCOL,
+		  "positions beyond 64 bits");
+	sr_client_free(c);
+	peer_stop(p);
+	sr_buf_free(&text);
+}
+
+/* A server that reads a command, does who knows what, and closes. */
+static const char *close_after(void *ctx, const char *command)
+{
+	int *seen = ctx;
+
+	(void) command;
+	++*seen;
+	return NULL;
+}
+
+static sr_value some_argument(const sr_arg *arg)
+{
+	if (arg->kind == SR_ARG_WORD)
+		return (sr_value){
+			.type = SR_TYPE_TEXT, .data = arg->words, .len = strcspn(arg->words, "|")};
+	if (arg->kind == SR_ARG_JSON)
+		return strcmp(arg->name, "fields") == 0 ? TEXT("{\"a\": 1}") : TEXT("[[\"INCR\", \"a\"]]");
+	return sr_arg_is_number(arg) ? INT(1) : TEXT("1");
+}
+
+/* Call a function with an argument for each of its row's, and one more of a variadic one's. */
+static void call_one(sr_client *c, const sr_command *cmd, sr_err *err)
+{
+	sr_value args[SR_MAX_ARGS + 1];
+	int		 n = 0;
+
+	for (const sr_arg *arg = cmd->args; arg->name != NULL; arg++)
+	{
+		args[n++] = some_argument(arg);
+		if (arg->flags & SR_VARIADIC)
+			args[n++] = some_argument(arg);
+		else if (arg->flags & SR_OPTIONAL && arg->kind != SR_ARG_INTEGER)
+			args[n - 1] = NONE;
+	}
+	if (cmd->shape == SR_SHAPE_ROWS)
+		sr_rows_close(open_rows(c, cmd->name, n, args, err));
+	else
+	{
+		sr_result result;
+
+		sr_invoke(c, cmd, n, args, &result, err);
+		sr_result_free(&result);
+	}
+}
+
+/* Whoever set the key anew in the meantime would lose what he wrote, and a count would be wrong. */
+static void test_not_twice(void)
+{
+	int			seen = 0;
+	peer	   *p = peer_start(close_after, &seen);
+	sr_settings s = settings(peer_url(p));
+	sr_client  *c = client(&s);
+
+	for (size_t i = 0; i < sr_command_count; i++)
+	{
+		const sr_command *cmd = &sr_commands[i];
+		sr_err			  err = {0};
+
+		/* those of locks look afterwards whose token is there */
+		if ((cmd->group != SR_GROUP_WRITE && cmd->group != SR_GROUP_ADMIN) ||
+			(cmd->flags & (SR_ENGINE | SR_AGGREGATE | SR_READ)) ||
+			strstr(cmd->name, "lock") != NULL)
+			continue;
+		seen = 0;
+		call_one(c, cmd, &err);
+		if (seen != 1 || err.cls != SR_E_LOST || strstr(err.msg, "unknown") == NULL)
+		{
+			printf("# %d times: %s\n", seen, err.msg);
+			CHECK(false, cmd->name);
+		}
+	}
+	CHECK(true, "nothing that writes is sent twice");
+	sr_client_free(c);
+	peer_stop(p);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_hostile();
 	test_too_much();
+	test_beyond();
+	test_not_twice();
 	return test_result();
 }
