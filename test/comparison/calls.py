@@ -48,6 +48,8 @@ class Generator:
     def dressed(self, call):
         """The same call as other people write it."""
         rng, function, pg = self.rng, call.function, self.engine.name == "PostgreSQL"
+        if pg and len([arg for arg in function.args if arg.kind == "VALUE"]) > 1:
+            self.of_one_type(call)
         if pg and function.binary and rng.random() < (1 if function.name in ("redis_spop", "redis_srandmember")
                                                       else 0.6):
             call.twin = True
@@ -63,6 +65,13 @@ class Generator:
             call.lookup = call.limit is None and all(isinstance(v, str) for v in call.args) and \
                 rng.random() < 0.4
         return call
+
+    @staticmethod
+    def of_one_type(call):
+        """PostgreSQL has two values of one type, whatever it is, or texts in their place."""
+        typed = {type(value) for value in call.args[1:] if isinstance(value, (bytes, int, float))}
+        if len(typed) > 1:
+            call.args = [str(v) if isinstance(v, (int, float)) else v for v in call.args]
 
     def over_rows(self, function):
         rows = []

@@ -159,11 +159,25 @@ class Reference(Model):
         return self._each(call, [["DEL", self.key(key)] for key, in call.rows if key is not None])
 
     def _replies(self, replies, wanted="raise"):
-        failed = [i for i, reply in enumerate(replies) if isinstance(reply, cli.Error)]
-        if failed and wanted != "return":
-            word, part = self.error(replies[failed[0]])[1:]
-            return "error", word, "command %d of %d" % (failed[0] + 1, len(replies)), part
+        """The first that failed is named, or, before it, the first that no JSON can hold."""
+        for i, reply in enumerate(replies):
+            word, part = "encoding", ""
+            if isinstance(reply, cli.Error):
+                if wanted == "return":
+                    continue
+                word, part = self.error(reply)[1:]
+            elif not self.unreadable(reply):
+                continue
+            return "error", word, "command %d of %d" % (i + 1, len(replies)), part
         return "value", self.json(replies)
+
+    @staticmethod
+    def unreadable(reply):
+        try:
+            as_json(reply)
+        except NotUtf8:
+            return True
+        return False
 
     def redis_pipeline(self, call, _got):
         self.sent += call.commands
@@ -266,5 +280,3 @@ class Reference(Model):
                          call.args[1], int(call.args[2] * 1000))
         return self.error(reply) if isinstance(reply, cli.Error) else ("value", bool(reply))
 
-
-__all__ = ["Reference", "NotUtf8", "as_json"]
