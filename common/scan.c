@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements a step asks for: well under a millisecond of Redis's time. */
-#define SCAN_COUNT "500"
+/*
+ * Elements a step asks for: few at first, for those who want few, then twice as many with each step up to
+ * what is still well under a millisecond of Redis's time.
+ */
+#define FIRST_COUNT 64
+#define MOST_COUNT	1024
 
 typedef struct scan
 {
@@ -19,6 +23,7 @@ typedef struct scan
 	sr_value *args;
 	char	  cursor[64];
 	size_t	  cursor_len;
+	int64_t	  count;
 	bool	  started;
 	sr_reply *page; /* [cursor, [element ...]] */
 	size_t	  at;
@@ -68,7 +73,7 @@ static bool scan_line(scan *s, sr_line *line, sr_err *err)
 	return sr_line_word(line, s->base.cmd->redis, err) &&
 		   (!walks_key(s) || sr_line_key(line, s->args[0].data, s->args[0].len, err)) &&
 		   sr_line_add(line, s->cursor, s->cursor_len, err) && sr_line_word(line, "COUNT", err) &&
-		   sr_line_word(line, SCAN_COUNT, err) && scan_options(s, line, err);
+		   sr_line_integer(line, s->count, err) && scan_options(s, line, err);
 }
 
 /* [cursor, [element ...]], the elements of HSCAN in pairs */
@@ -105,6 +110,7 @@ static bool scan_page(scan *s, sr_err *err)
 	s->cursor_len = page->items[0]->len;
 	memcpy(s->cursor, page->items[0]->str, s->cursor_len);
 	s->started = true;
+	s->count = s->count < MOST_COUNT ? s->count * 2 : MOST_COUNT;
 	return true;
 }
 
@@ -155,6 +161,7 @@ sr_rows *sr_scan_open(sr_client *c, const sr_command *cmd, int n, const sr_value
 	s->base.close = scan_close;
 	s->cursor[0] = '0';
 	s->cursor_len = 1;
+	s->count = FIRST_COUNT;
 	s->args = sr_values_copy(n, args, err);
 	if (s->args != NULL)
 		return &s->base;

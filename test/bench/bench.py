@@ -4,51 +4,16 @@ Writes results.md, results.json and (with matplotlib) results.png into build/ben
 for being slow: whether a goal was met is printed.
 """
 
-import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
-import time
 
+import many
 from harness import Postgres, Redis, TOP, free_port, run, sqlite, start, temp_dir, wait_for
 from harness.process import unprivileged_user
+from measure import interleaved, machine, plot, record, record_amount, timed, write
 
-OUT = os.path.join(TOP, "build/bench")
 ROWS, GETS = 100000, 50000
-results = []
-
-
-def record(name, times, baseline, goal=None, note=""):
-    """times, baseline: seconds of the same rounds. The ratio is the median of the rounds' ratios."""
-    ratio = statistics.median(t / b for t, b in zip(times, baseline))
-    results.append({"name": name, "ratio": ratio, "goal": goal, "seconds": statistics.median(times),
-                    "baseline": statistics.median(baseline), "note": note})
-    verdict = "" if goal is None else "  goal %.2f: %s" % (goal, "met" if ratio <= goal else
-                                                          "MISSED")
-    print("%-68s %6.2fx  (%.3f s against %.3f s)%s" % (
-        name, ratio, statistics.median(times), statistics.median(baseline), verdict), flush=True)
-
-
-def interleaved(rounds, **tasks):
-    """Run every task once a round, in turn; a first round warms up. Seconds by name."""
-    times = {name: [] for name in tasks}
-    for number in range(rounds + 1):
-        for name, task in tasks.items():
-            seconds = task()
-            if number:
-                times[name].append(seconds)
-    return times
-
-
-def timed(shell, sql, expect=None):
-    begun = time.monotonic()
-    said = shell.run(sql, 600)
-    took = time.monotonic() - begun
-    if "rror" in said or (expect is not None and said.strip() != expect):
-        sys.exit("bench: %s\nsaid: %s" % (sql, said))
-    return took
 
 
 # ---- one GET ------------------------------------------------------------------------------------------
@@ -195,11 +160,7 @@ def memory(name, shell, pid, series):
     before = resident(pid)
     timed(shell, "BEGIN;\nSELECT count(redis_invalidate('user:' || i)) FROM %s;" % series,
           "1000000")
-    grown = resident(pid) - before
-    results.append({"name": "memory of 1,000,000 queued keys, " + name, "megabytes": grown,
-                    "goal": 100})
-    print("%-68s %6.1f MB  goal 100: %s" % (results[-1]["name"], grown,
-                                            "met" if grown <= 100 else "MISSED"), flush=True)
+    record_amount("memory of 1,000,000 queued keys, " + name, resident(pid) - before, "MB", 100)
     shell.run("ROLLBACK;")
     shell.close()
 
@@ -214,70 +175,6 @@ def memory_of_a_queue(redis, server):
     memory("SQLite", shell, shell.process.pid,
            "(WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 1000000) "
            "SELECT i FROM s)")
-
-
-# ---- the report ---------------------------------------------------------------------------------------
-
-
-def machine(redis, server):
-    model = ""
-    with open("/proc/cpuinfo") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return "%s, %d cores; Linux %s; %s; SQLite %s; Redis %s" % (
-        model, os.cpu_count(), platform.release(),
-        server.sql("SELECT split_part(version(), ' (', 1)"),
-        run(["sqlite3", "--version"]).split()[0],
-        redis("INFO", "server").decode().split("redis_version:")[1].split()[0])
-
-
-def write(where):
-    os.makedirs(OUT, exist_ok=True)
-    with open(os.path.join(OUT, "results.json"), "w") as file:
-        json.dump({"machine": where, "results": results}, file, indent=1)
-    with open(os.path.join(OUT, "results.md"), "w") as file:
-        file.write("Measured on: %s.\n\n| what | ratio | goal |\n|---|---|---|\n" % where)
-        for r in results:
-            value = "%.2f" % r["ratio"] if "ratio" in r else "%.1f MB" % r["megabytes"]
-            file.write("| %s | %s | %s |\n" % (r["name"], value,
-                                               "" if r["goal"] is None else r["goal"]))
-
-
-def plot(where):
-    try:
-        import matplotlib
-    except ImportError:
-        print("no plot: matplotlib is not installed")
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    shown = [r for r in results if "ratio" in r][::-1]
-    figure, axes = pyplot.subplots(figsize=(11, 0.45 * len(shown) + 1.6))
-    colours = ["#8a8a8a" if r["goal"] is None else
-               "#2e7d4f" if r["ratio"] <= r["goal"] else "#b5402f" for r in shown]
-    axes.barh(range(len(shown)), [r["ratio"] for r in shown], color=colours, height=0.6)
-    for y, r in enumerate(shown):
-        near = r["goal"] is not None and 0.8 < r["ratio"] / r["goal"] < 1
-        beyond = r["goal"] if near else r["ratio"]
-        axes.text(beyond * 1.02, y, "%.2f" % r["ratio"], va="center", fontsize=8)
-        if r["goal"] is not None:
-            axes.plot([r["goal"]] * 2, [y - 0.4, y + 0.4], color="black", linewidth=1.5)
-    axes.set_yticks(range(len(shown)))
-    axes.set_yticklabels([r["name"] for r in shown], fontsize=8)
-    axes.set_xscale("log")
-    ticks = [0.5, 1, 2, 3, 5, 10, 20]
-    axes.set_xticks(ticks)
-    axes.set_xticklabels(["%g" % t for t in ticks])
-    axes.set_xlim(0.5, max(3.5, 1.3 * max(r["ratio"] for r in shown)))
-    axes.minorticks_off()
-    axes.axvline(1, color="#cccccc", linewidth=1, zorder=0)
-    axes.set_xlabel("times the baseline (log scale; black: the goal)\n" + where, fontsize=8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(os.path.join(OUT, "results.png"), dpi=130)
 
 
 def main():
@@ -296,6 +193,9 @@ def main():
     where = machine(redis, server)
     print("On: %s\n" % where)
     gets(redis, server)
+    many.keys(redis, server, peer)
+    many.scans(redis, server)
+    many.loading()
     for size in (20, 500):
         updates_postgres(redis, server, size, peer)
         updates_sqlite(redis, size)
