@@ -85,6 +85,8 @@ static int take(ArrayIterator elements, pg_input *input, sr_value *values, int m
 
 	while (n < max && array_iterate(elements, &datum, &isnull))
 	{
+		/* a hundred million NULLs fit into a small array */
+		CHECK_FOR_INTERRUPTS();
 		if (isnull)
 			values[n++] = (sr_value){.type = SR_TYPE_NULL};
 		else
