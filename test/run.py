@@ -18,8 +18,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 
 # The longest first: two run side by side.
-SUITES = ["lint", "valgrind", "faults", "pg", "regress", "isolation", "sqlite", "parity", "interop",
-          "core", "demo", "install"]
+SUITES = ["lint", "valgrind", "faults", "pg", "regress", "isolation", "sqlite", "differential", "parity",
+          "interop", "core", "reference", "documentation", "sessions", "demo", "install"]
 DIRECTORIES = {"faults", "pg", "sqlite", "interop"}  # also every .py file of test/NAME/
 LIMIT = 1500  # seconds for one process
 

@@ -190,6 +190,8 @@ class Reference(Model):
         replies = self.redis.many([["MULTI"], *call.commands, ["EXEC"]])
         if isinstance(replies[-1], cli.Error):
             return "error", None, str(next(r for r in replies if isinstance(r, cli.Error)))[:150]
+        if any(isinstance(reply, cli.Error) for reply in replies[-1]):  # Redis's own errors come first
+            return self._replies([None if self.unreadable(reply) else reply for reply in replies[-1]])
         return self._replies(replies[-1])
 
     # ---- JSON, scripts, anything ----
