@@ -314,5 +314,40 @@ def aggregates_within_one_another_do_not_mix():
     db.close()
 
 
+@test
+def a_join_with_what_was_materialised_fetches_once():
+    """The statements of docs/sqlite.md."""
+    db = connect()
+    db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, cache_key TEXT UNIQUE)")
+    db.execute(NUMBERS % 300 + "INSERT INTO users SELECT i, 'user:' || i FROM n")
+    db.execute("SELECT redis_mset(cache_key, id) FROM users").fetchall()
+    redis("SADD", "a", *range(300))
+    redis("SADD", "b", *range(100, 400))
+    for sql, rows in (
+            ("WITH m AS MATERIALIZED (SELECT key, value FROM redis_mget WHERE key IN "
+             "(SELECT 'user:' || id FROM users)) "
+             "SELECT u.id, m.value FROM users u LEFT JOIN m ON m.key = 'user:' || u.id", 300),
+            ("WITH b AS MATERIALIZED (SELECT member FROM redis_smembers('b')) "
+             "SELECT member FROM redis_smembers('a') JOIN b USING (member)", 200),
+            ("SELECT u.id, m.value FROM redis_mget m JOIN users u ON u.cache_key = m.key "
+             "WHERE m.key IN (SELECT cache_key FROM users)", 300)):
+        if "m.key" in sql and sqlite3.sqlite_version_info < (3, 38):
+            continue
+        took, got = trips(db, sql)
+        equal(len(got), rows, sql)
+        true(took <= 4, "%s: %d round trips" % (sql, took))
+    db.close()
+
+
+@test
+def an_argument_that_is_missing_is_refused_when_the_statement_runs():
+    db = connect()
+    db.execute("SELECT redis_hset('h', 'a', 1, 'b', 2)").fetchall()
+    fails(db, "SELECT * FROM redis_hgetall WHERE field = 'a'", "redis_hgetall needs its argument key")
+    took, got = trips(db, "SELECT * FROM redis_hgetall('h') WHERE field = 'a' OR field = 'b'")
+    equal((sorted(got), took <= 2), ([("a", "1"), ("b", "2")], True), "%d round trips" % took)
+    db.close()
+
+
 if __name__ == "__main__":
     main()
