@@ -52,7 +52,7 @@ static int count_free(const sr_command *cmd, const sr_arg *end)
 {
 	int n = 0;
 
-	for (const sr_arg *arg = cmd->args; arg != end && arg->name != NULL; arg++)
+	for (const sr_arg *arg = cmd->args; arg->name != NULL && arg != end; arg++)
 		n += arg->kind == SR_ARG_VALUE || arg->kind == SR_ARG_BOUND;
 	return n;
 }
