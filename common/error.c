@@ -290,14 +290,13 @@ static bool matches(const rule *r, const char *text)
 
 bool sr_fail_reply(sr_err *err, const char *text, size_t len)
 {
-	char   copy[sizeof(err->msg)];
+	char   copy[sizeof(err->msg)] = {0};
 	size_t n = len < sizeof(copy) ? len : sizeof(copy) - 1;
 
 	if (err == NULL)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		copy[i] = text[i] == '\0' ? ' ' : text[i];
-	copy[n] = '\0';
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (matches(&rules[i], copy))
 			return sr_fail(err, rules[i].cls, rules[i].hint, "%s", copy);
