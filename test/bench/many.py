@@ -54,11 +54,12 @@ def keys(redis, server, peer):
     }
     if peer:
         timed(postgres, "SELECT count(memcache_set(k, v)) FROM pairs;", count)
-        # by the hundred: one call with 100,000 keys takes it a hundred times as long
-        tasks["memcache"] = lambda: timed(
-            postgres, "SELECT count(value) FROM (SELECT array_agg(k) AS ks FROM (SELECT k, "
-            "row_number() OVER () / 100 AS n FROM pairs) s GROUP BY n) a, "
-            "LATERAL memcache_get_multi(ks) m;", count)
+        # one call with 100,000 keys takes it a hundred times as long
+        for size in (100, 1000):
+            tasks["memcache_%d" % size] = lambda size=size: timed(
+                postgres, "SELECT count(value) FROM (SELECT array_agg(k) AS ks FROM (SELECT k, "
+                "row_number() OVER () / %d AS n FROM pairs) s GROUP BY n) a, "
+                "LATERAL memcache_get_multi(ks) m;" % size, count)
     times = interleaved(7, **tasks)
     for task, engine in (("pg_mset", "PostgreSQL"), ("lite_mset", "SQLite")):
         record_rate("redis_mset of 100,000 rows, %s / redis-benchmark -P 100 SET" % engine,
@@ -67,9 +68,9 @@ def keys(redis, server, peer):
                        ("pg_batch", "redis_get_batch over 100,000 rows, PostgreSQL"),
                        ("lite_mget", "redis_mget of 100,000 keys, SQLite")):
         record_rate(what + " / redis-benchmark -P 100 GET", times[task], times["get"], 0.7, KEYS)
-    if peer:
-        record_rate("redis_mget of 100,000 keys, PostgreSQL / memcache_get_multi",
-                    times["pg_mget"], times["memcache"], 3, KEYS)
+    for size in (100, 1000) if peer else ():
+        record_rate("redis_mget of 100,000 keys, PostgreSQL / memcache_get_multi, %d a call" % size,
+                    times["pg_mget"], times["memcache_%d" % size], 3, KEYS)
     postgres.close()
     lite.close()
     redis("FLUSHALL")
