@@ -291,8 +291,12 @@ static bool loop(wire *w, sr_err *err)
 		{
 			sr_err why;
 
-			/* a server that refuses a client or a command says why before it closes */
-			if (err->cls == SR_E_LOST && !read_some(w, &why) && why.cls != SR_E_LOST)
+			/*
+			 * A server that refuses a client or a command says why before it closes. But what it said
+			 * before any of this went out answers nothing.
+			 */
+			if (err->cls == SR_E_LOST && (w->x->sent > 0 || w->c->fresh) && !read_some(w, &why) &&
+				why.cls != SR_E_LOST)
 				*err = why;
 			return false;
 		}

@@ -132,7 +132,8 @@ bool sr_many_send(sr_many *m, sr_pipeline *p, sr_err *err)
 		return true;
 	if (err->cls != SR_E_LOST || p->sent > 0 || m->asked == 0)
 		return false;
-	m->pos = m->asked = m->answered = 0;
+	m->pos = m->asked = m->answered = m->succeeded = m->failed = 0;
+	m->json.len = 0;
 	return sr_client_pipeline(m->c, p, 0, err);
 }
 

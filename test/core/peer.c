@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct peer
@@ -18,8 +19,9 @@ struct peer
 	peer_answer answer;
 	void	   *ctx;
 	int			fd;
+	int			client; /* the connection served now, or served last */
 	pthread_t	thread;
-	char		url[64];
+	char		url[128];
 };
 
 /* The number behind a line's first character; -1: the connection has ended. */
@@ -91,32 +93,66 @@ static void *run(void *arg)
 	int	  fd;
 
 	while ((fd = accept(p->fd, NULL, NULL)) >= 0)
+	{
+		__atomic_store_n(&p->client, fd, __ATOMIC_RELEASE);
 		serve(p, fd);
+	}
 	return NULL;
 }
 
-peer *peer_start(peer_answer answer, void *ctx)
+static bool listen_tcp(peer *p)
 {
-	peer			  *p = calloc(1, sizeof(*p));
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t		   len = sizeof(address);
+
+	p->fd = socket(AF_INET, SOCK_STREAM, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (p->fd < 0 || bind(p->fd, (struct sockaddr *) &address, len) != 0 ||
+		getsockname(p->fd, (struct sockaddr *) &address, &len) != 0)
+		return false;
+	snprintf(p->url, sizeof(p->url), "redis://127.0.0.1:%d", ntohs(address.sin_port));
+	return true;
+}
+
+static bool listen_unix(peer *p, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	snprintf(p->url, sizeof(p->url), "redis+unix://%s", path);
+	p->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	return p->fd >= 0 && bind(p->fd, (struct sockaddr *) &address, sizeof(address)) == 0;
+}
+
+peer *peer_start_at(const char *path, peer_answer answer, void *ctx)
+{
+	peer *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
 	p->answer = answer;
 	p->ctx = ctx;
-	p->fd = socket(AF_INET, SOCK_STREAM, 0);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (p->fd < 0 || bind(p->fd, (struct sockaddr *) &address, len) != 0 || listen(p->fd, 4) != 0 ||
-		getsockname(p->fd, (struct sockaddr *) &address, &len) != 0 ||
+	if (!(path != NULL ? listen_unix(p, path) : listen_tcp(p)) || listen(p->fd, 4) != 0 ||
 		pthread_create(&p->thread, NULL, run, p) != 0)
 	{
 		close(p->fd);
 		free(p);
 		return NULL;
 	}
-	snprintf(p->url, sizeof(p->url), "redis://127.0.0.1:%d", ntohs(address.sin_port));
 	return p;
+}
+
+peer *peer_start(peer_answer answer, void *ctx)
+{
+	return peer_start_at(NULL, answer, ctx);
+}
+
+void peer_hang_up(peer *p, const char *last_words)
+{
+	int fd = __atomic_load_n(&p->client, __ATOMIC_ACQUIRE);
+
+	(void) send(fd, last_words, strlen(last_words), MSG_NOSIGNAL);
+	shutdown(fd, SHUT_RDWR);
 }
 
 const char *peer_url(const peer *p)

@@ -12,8 +12,12 @@ typedef const char *(*peer_answer)(void *ctx, const char *command);
 typedef struct peer peer;
 
 /* CLIENT is answered with +OK, every other command by answer, which runs in the server's thread. */
-peer	   *peer_start(peer_answer answer, void *ctx); /* NULL: no socket to be had */
+peer *peer_start(peer_answer answer, void *ctx); /* NULL: no socket to be had */
+/* At a unix socket made at path, which the caller removes. */
+peer	   *peer_start_at(const char *path, peer_answer answer, void *ctx);
 const char *peer_url(const peer *p);
+/* Say something that nobody asked for, and close the connection there is. */
+void peer_hang_up(peer *p, const char *last_words);
 /* To be called when no client is connected any more. */
 void peer_stop(peer *p);
 

@@ -337,12 +337,9 @@ static void test_unexpected(void)
 	CHECK(is(finish(&b), "protocol: redis_del_agg: key \"b\" failed: unexpected type of reply to "
 						 "DEL; 1 succeeded"),
 		  "a count that overflows");
-	for (int i = 0; i < 3; i++)
-	{
-		start(&b, c, "redis_del_agg");
-		sr_batch_add(&b, 1, (sr_value[]){TEXT("a")}, &err);
-		CHECK(has(finish(&b), "unexpected type of reply to DEL; 0 succeeded"), "no count at all");
-	}
+	start(&b, c, "redis_del_agg");
+	sr_batch_add(&b, 1, (sr_value[]){TEXT("a")}, &err);
+	CHECK(has(finish(&b), "unexpected type of reply to DEL; 0 succeeded"), "a negative count");
 	sr_client_free(c);
 	peer_stop(p);
 }
