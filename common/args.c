@@ -225,7 +225,13 @@ static bool text_number(const sr_value *v, double *d, int64_t *i, bool *is_integ
 	*i = strtoll(text, &end, 10);
 	*is_integer = end == text + v->len && errno == 0;
 	if (!*is_integer)
+	{
+		errno = 0;
 		*d = sr_number_parse(text, &end);
+		/* a number too large is not infinity, says Redis, too */
+		if (errno == ERANGE && isinf(*d))
+			return false;
+	}
 	return end == text + v->len;
 }
 
