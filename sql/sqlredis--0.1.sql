@@ -106,7 +106,7 @@ CREATE FUNCTION redis_scan(pattern text DEFAULT NULL, type text DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'pg_redis_scan';
 REVOKE ALL ON FUNCTION redis_scan(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_scan(text, text) IS
-	'The keys that match a glob pattern (all without one), optionally of one type. Fetched page by page: a key that exists during the whole scan appears at least once, and may appear twice.';
+	'The keys that match a glob pattern (all without one), optionally of one type (Redis 6 or later). Fetched page by page: a key that exists during the whole scan appears at least once, and may appear twice.';
 
 CREATE FUNCTION redis_scan_bytea(pattern text DEFAULT NULL, type text DEFAULT NULL)
 	RETURNS TABLE (key bytea)
@@ -114,7 +114,7 @@ CREATE FUNCTION redis_scan_bytea(pattern text DEFAULT NULL, type text DEFAULT NU
 	AS 'MODULE_PATHNAME', 'pg_redis_scan';
 REVOKE ALL ON FUNCTION redis_scan_bytea(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_scan_bytea(text, text) IS
-	'The keys that match a glob pattern (all without one), optionally of one type. Fetched page by page: a key that exists during the whole scan appears at least once, and may appear twice.';
+	'The keys that match a glob pattern (all without one), optionally of one type (Redis 6 or later). Fetched page by page: a key that exists during the whole scan appears at least once, and may appear twice.';
 
 CREATE FUNCTION redis_dbsize()
 	RETURNS bigint
@@ -702,7 +702,7 @@ CREATE FUNCTION redis_blpop(key text, timeout double precision)
 	AS 'MODULE_PATHNAME', 'pg_redis_blpop';
 REVOKE ALL ON FUNCTION redis_blpop(text, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_blpop(text, double precision) IS
-	'Takes the first element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+	'Takes the first element, waiting for one up to timeout seconds (fractions: Redis 6 or later; 0: command_timeout); NULL when none came.';
 
 CREATE FUNCTION redis_blpop_bytea(key text, timeout double precision)
 	RETURNS bytea
@@ -710,7 +710,7 @@ CREATE FUNCTION redis_blpop_bytea(key text, timeout double precision)
 	AS 'MODULE_PATHNAME', 'pg_redis_blpop';
 REVOKE ALL ON FUNCTION redis_blpop_bytea(text, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_blpop_bytea(text, double precision) IS
-	'Takes the first element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+	'Takes the first element, waiting for one up to timeout seconds (fractions: Redis 6 or later; 0: command_timeout); NULL when none came.';
 
 CREATE FUNCTION redis_brpop(key text, timeout double precision)
 	RETURNS text
@@ -718,7 +718,7 @@ CREATE FUNCTION redis_brpop(key text, timeout double precision)
 	AS 'MODULE_PATHNAME', 'pg_redis_brpop';
 REVOKE ALL ON FUNCTION redis_brpop(text, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_brpop(text, double precision) IS
-	'Takes the last element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+	'Takes the last element, waiting for one up to timeout seconds (fractions: Redis 6 or later; 0: command_timeout); NULL when none came.';
 
 CREATE FUNCTION redis_brpop_bytea(key text, timeout double precision)
 	RETURNS bytea
@@ -726,7 +726,7 @@ CREATE FUNCTION redis_brpop_bytea(key text, timeout double precision)
 	AS 'MODULE_PATHNAME', 'pg_redis_brpop';
 REVOKE ALL ON FUNCTION redis_brpop_bytea(text, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_brpop_bytea(text, double precision) IS
-	'Takes the last element, waiting for one up to timeout seconds (0: command_timeout); NULL when none came.';
+	'Takes the last element, waiting for one up to timeout seconds (fractions: Redis 6 or later; 0: command_timeout); NULL when none came.';
 
 CREATE FUNCTION redis_lrange(key text, start bigint DEFAULT 0, stop bigint DEFAULT -1)
 	RETURNS TABLE (idx bigint, value text)
@@ -1034,7 +1034,7 @@ CREATE FUNCTION redis_zadd(key text, score double precision, member text, mode t
 	AS 'MODULE_PATHNAME', 'pg_redis_zadd';
 REVOKE ALL ON FUNCTION redis_zadd(text, double precision, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_zadd(text, double precision, text, text) IS
-	'Sets a member''s score; 1 when the member is new, else 0. mode ''NX'': only new members, ''XX'': only known ones, ''GT'' and ''LT'': never lower, or never raise, a known one''s score.';
+	'Sets a member''s score; 1 when the member is new, else 0. mode ''NX'': only new members, ''XX'': only known ones, ''GT'' and ''LT'': never lower, or never raise, a known one''s score (Redis 6.2 or later).';
 
 CREATE FUNCTION redis_zadd(key text, score double precision, member anynonarray, mode text DEFAULT NULL)
 	RETURNS bigint
@@ -1042,7 +1042,7 @@ CREATE FUNCTION redis_zadd(key text, score double precision, member anynonarray,
 	AS 'MODULE_PATHNAME', 'pg_redis_zadd';
 REVOKE ALL ON FUNCTION redis_zadd(text, double precision, anynonarray, text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_zadd(text, double precision, anynonarray, text) IS
-	'Sets a member''s score; 1 when the member is new, else 0. mode ''NX'': only new members, ''XX'': only known ones, ''GT'' and ''LT'': never lower, or never raise, a known one''s score.';
+	'Sets a member''s score; 1 when the member is new, else 0. mode ''NX'': only new members, ''XX'': only known ones, ''GT'' and ''LT'': never lower, or never raise, a known one''s score (Redis 6.2 or later).';
 
 CREATE FUNCTION redis_zrem(key text, VARIADIC member text[])
 	RETURNS bigint
