@@ -23,7 +23,12 @@ MAKERS = {"redis_set", "redis_hset", "redis_rpush", "redis_lpush", "redis_sadd",
 # Replies that no two databases share, or that wait, or would end the test.
 NOT_IN_PIPELINES = {"SPOP", "SRANDMEMBER", "XADD", "FLUSHDB", "PUBLISH", "SCAN", "HSCAN", "SSCAN", "DBSIZE",
                     "HGETALL", "HKEYS", "HVALS", "SMEMBERS", "SUNION", "SDIFF", "SINTER", "PTTL", "PING"}
-CANNED = [["GET"], ["NOSUCHCOMMAND", "x"], ["OBJECT", "ENCODING", "none"], ["ECHO", "ä"], ["LRANGE", "list1", "0"]]
+CANNED = [words.split() for words in (
+    "GET", "NOSUCHCOMMAND x", "OBJECT ENCODING none", "ECHO ä", "LRANGE list1 0", "GEOPOS geo a b 1",
+    "XRANGE stream - + COUNT 3", "XREAD STREAMS stream hash1 0 0", "SMISMEMBER set1 a b",
+    "BITFIELD k1 INCRBY i5 100 1 GET u4 0", "LMPOP 2 list1 list2 LEFT COUNT 3", "ZMSCORE zset1 a b",
+    "SORT list1 ALPHA", "GETSET k1 new", "LPOS list1 a COUNT 0", "ZADD zset1 INCR 1 a", "XADD stream 5-* a b",
+    "ZRANGE zset1 0 -1 WITHSCORES", "EXPIRE k2 100 NX", "OBJECT FREQ k1", "SET k1 x GET", "GETEX k2 PERSIST")]
 
 
 class Generator:
@@ -53,18 +58,30 @@ class Generator:
         if pg and function.binary and rng.random() < (1 if function.name in ("redis_spop", "redis_srandmember")
                                                       else 0.6):
             call.twin = True
+        if not pg:
+            call.args = [self.number_as_written(call.argument(i), value) for i, value in enumerate(call.args)]
         if pg and function.variadic:
             rest = call.args[len(function.args) - 1:]
             call.array = all(isinstance(v, str) for v in rest) and rng.random() < 0.3
+            if call.array and rng.random() < 0.1:
+                call.args.insert(rng.randrange(len(function.args) - 1, len(call.args) + 1), None)
         elif pg:
             call.named = rng.random() < 0.2
         if function.shape == "ROWS" and rng.random() < 0.15:
             call.limit = rng.choice([1, 2, 5])
             call.listed = pg and rng.random() < 0.5 and function.read
+        if function.shape == "ROWS" and not call.listed and rng.random() < 0.15:
+            call.beside = rng.choice(ALL_KEYS)
         if not pg and function.name == "redis_mget":
-            call.lookup = call.limit is None and all(isinstance(v, str) for v in call.args) and \
+            call.lookup = call.limit is None and call.beside is None and all(isinstance(v, str) for v in call.args) and \
                 rng.random() < 0.4
         return call
+
+    def number_as_written(self, arg, value):
+        """SQLite takes a number for an integer argument however it is written."""
+        if arg.kind == "INTEGER" and isinstance(value, int) and self.rng.random() < 0.1:
+            return self.rng.choice([str(value), float(value) if abs(value) < 2 ** 53 else value])
+        return value
 
     @staticmethod
     def of_one_type(call):
@@ -75,14 +92,14 @@ class Generator:
 
     def over_rows(self, function):
         rows = []
-        for _ in range(self.rng.choice([1, 2, 5, 20])):
+        for _ in range(self.rng.choice([1, 2, 5, 20]) if self.rng.random() < 0.97 else 2500):
             row = [self.values.one(function, arg) for arg in function.args if not arg.optional]
             if isinstance(row[0], bytes):
                 row[0] = "k1"
             rows.append(row)
         if any(arg.optional for arg in function.args) and self.rng.random() < 0.4:
             for row in rows:
-                row.append(self.rng.choice([None, 100, 3600.5, 60, 100, 100, 100, 100, 100, -1]))
+                row.append(self.rng.choice([None, 100, 3600.5, 60] * 3 + ([-1] if len(rows) < 6 else [])))
         for i in range(1, len(rows[0])):  # one type a column
             if len({type(row[i]) for row in rows if row[i] is not None}) > 1 and i == 1:
                 for row in rows:

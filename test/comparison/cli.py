@@ -92,14 +92,25 @@ class Cli(Shell):
     def _mark(self):
         return '"%s"' % super()._mark()
 
-    def many(self, commands):
-        """The replies to several commands, sent in one go."""
-        if not commands:
-            return []
-        replies = parse(self.run("\n".join(" ".join(map(quoted, words)) for words in commands)))
+    def many(self, commands, most=30000):
+        """The replies to several commands, sent some at a time: what a pipe holds, so that writing never
+        waits for a redis-cli that waits to be read."""
+        replies, lines, size = [], [], 0
+        for words in commands:
+            lines.append(" ".join(map(quoted, words)))
+            size += len(lines[-1])
+            if size > most:
+                replies += parse(self.run("\n".join(lines)))
+                lines, size = [], 0
+        if lines:
+            replies += parse(self.run("\n".join(lines)))
         if len(replies) != len(commands):
-            raise AssertionError("redis-cli answered %r with %r" % (commands, replies))
+            raise AssertionError("redis-cli answered %.500r with %.500r" % (commands, replies))
         return replies
+
+    def transaction(self, commands):
+        """The same between MULTI and EXEC: nothing else may be sent in there."""
+        return self.many([["MULTI"], *commands, ["EXEC"]], most=1 << 60)
 
     def __call__(self, *words):
         return self.many([words])[0]

@@ -26,12 +26,12 @@ class Call:
     """args: of a plain call. rows: a list of them, of an aggregate or a window function. twin: ask the
     _bytea twin (PostgreSQL). named: with argument names (PostgreSQL). array: the variadic ones as one
     array (PostgreSQL). limit: a LIMIT. listed: in the select list, and only counted (PostgreSQL).
-    lookup: WHERE key IN (...) (SQLite)."""
+    lookup: WHERE key IN (...) (SQLite). beside: each row asks whether this key exists, too."""
 
     def __init__(self, function, args=None, rows=None, **how):
         self.function, self.args, self.rows = function, args, rows
         self.twin = self.named = self.array = self.listed = self.lookup = False
-        self.limit = None
+        self.limit = self.beside = None
         self.__dict__.update(how)
         self.sql = ""
 
@@ -42,7 +42,10 @@ class Call:
     def types(self):
         """(expression or column name, type) of what comes back."""
         if self.function.shape == "ROWS":
-            return [(c.name, "BYTES" if self.twin and c.data else c.type) for c in self.function.columns]
+            return [('"%s"' % c.name, "BYTES" if self.twin and c.data else c.type)
+                    for c in self.function.columns] + \
+                ([("redis_exists(%s)" % sqlite.quoted(self.beside), "INTEGER")]
+                 if self.beside is not None else [])
         kind = SCALAR_TYPES.get(self.function.shape, self.function.shape)
         return [(None, "BYTES" if self.twin and kind == "TEXT" else kind)]
 
@@ -140,7 +143,7 @@ class Postgres:
         if call.listed:
             return "SELECT '>', count(*) FROM (SELECT %s%s) s" % (source, limit)
         return "SELECT '>', %s FROM %s%s" % (
-            ", ".join(self._cell('"%s"' % column, kind) for column, kind in types), source, limit)
+            ", ".join(self._cell(column, kind) for column, kind in types), source, limit)
 
     def __call__(self, call):
         call.sql = self.statement(call)
@@ -192,7 +195,7 @@ class Lite:
         source = "%s(%s)" % (name, ", ".join("?" * len(call.args)))
         if call.function.shape != "ROWS":
             return "SELECT " + source, call.args
-        return "SELECT %s FROM %s%s" % (", ".join('"%s"' % c.name for c in call.function.columns),
+        return "SELECT %s FROM %s%s" % (", ".join(column for column, _ in call.types()),
                                         source, limit), call.args
 
     def __call__(self, call):

@@ -68,6 +68,8 @@ class Model:
             return arg.words[0].encode() if value else None
         if arg.kind == "WORD":
             return next(word for word in arg.words if word.lower() == value.lower()).encode()
+        if arg.kind == "INTEGER":
+            return b"%d" % int(value)
         if arg.kind == "DOUBLE" or arg.kind == "BOUND" and not isinstance(value, str):
             return number(value).encode()
         return as_bytes(value)
@@ -185,6 +187,13 @@ class Model:
     def expect(self, call, got):
         """As an engine's answer; an error's class may be None (any)."""
         self.sent = []
+        expected = self.answer(call, got)
+        if expected[0] == "rows" and call.beside is not None:
+            there = self.ask("EXISTS", self.prefix + call.beside.encode())
+            expected = "rows", [row + (there,) for row in expected[1]]
+        return expected
+
+    def answer(self, call, got):
         function = call.function
         try:
             own = getattr(self, function.name, None)

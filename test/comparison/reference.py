@@ -28,7 +28,7 @@ class Reference(Model):
 
     def _range(self, call, length, *options):
         key, start, stop = (list(call.args[:3]) + [None, None])[:3]
-        start, stop = 0 if start is None else start, -1 if stop is None else stop
+        start, stop = 0 if start is None else int(start), -1 if stop is None else int(stop)
         reply = self.ask(call.function.command[0], self.key(key), start, stop, *options)
         if isinstance(reply, cli.Error) or not reply:
             return reply, 0
@@ -48,9 +48,14 @@ class Reference(Model):
         return "rows", [(first + i, self.text(member, call.twin), float(score))
                         for i, (member, score) in enumerate(zip(reply[::2], reply[1::2]))]
 
+    @staticmethod
+    def _most(call, at):
+        given = call.args[at] if len(call.args) > at else None
+        return None if given is None else int(given)
+
     def _limited(self, call, words, rows_at, limit):
         """words with the limit behind them; no rows when it is none or less."""
-        most = call.args[rows_at] if len(call.args) > rows_at else None
+        most = self._most(call, rows_at)
         if most is not None and most <= 0:
             return []
         return self.ask(*words, *([] if most is None else limit + [most]))
@@ -72,7 +77,7 @@ class Reference(Model):
             call, ["XRANGE", self.key(call.args[0]), first, last], 3, ["COUNT"]))
 
     def redis_xread(self, call, _got):
-        most = call.args[2] if len(call.args) > 2 else None
+        most = self._most(call, 2)
         if most is not None and most <= 0:
             return "rows", []
         reply = self.ask("XREAD", *([] if most is None else ["COUNT", most]), "STREAMS",
@@ -113,12 +118,14 @@ class Reference(Model):
 
     # ---- many at once ----
 
-    def _get(self, key):
-        return self.ask("MGET", self.key(key))[0]
+    def _values(self, keys):
+        """An iterator over the values of those that are not NULL."""
+        return iter(self.redis.many([["MGET", self.key(key)] for key in keys if key is not None]))
 
     def _mget(self, call, keys):
+        values = self._values(keys)
         rows = [(None, None) if key is None else
-                (self.text(as_bytes(key)), self.text(self._get(key), call.twin)) for key in keys]
+                (self.text(as_bytes(key)), self.text(next(values)[0], call.twin)) for key in keys]
         return "rows", sorted({row for row in rows if row[0] is not None}) if call.lookup else rows
 
     def redis_mget(self, call, _got):
@@ -139,12 +146,14 @@ class Reference(Model):
                         for field in call.args[1:]]
 
     def redis_get_batch(self, call, _got):
-        return "rows", [(None if key is None else self.text(self._get(key), call.twin),)
+        values = self._values([key for key, in call.rows])
+        return "rows", [(None if key is None else self.text(next(values)[0], call.twin),)
                         for key, in call.rows]
 
     def _each(self, call, commands):
         """An aggregate's commands. After a failure it is a matter of time which others were sent."""
-        replies = [self.ask(*words) for words in commands]
+        self.sent = commands[-3:]
+        replies = self.redis.many(commands)
         failed = [reply for reply in replies if isinstance(reply, cli.Error)]
         if failed:
             self.unsure = True
@@ -187,7 +196,7 @@ class Reference(Model):
         if not call.commands:
             return "value", self.json([])
         self.sent += call.commands
-        replies = self.redis.many([["MULTI"], *call.commands, ["EXEC"]])
+        replies = self.redis.transaction(call.commands)
         if isinstance(replies[-1], cli.Error):
             return "error", None, str(next(r for r in replies if isinstance(r, cli.Error)))[:150]
         if any(isinstance(reply, cli.Error) for reply in replies[-1]):  # Redis's own errors come first
@@ -233,6 +242,9 @@ class Reference(Model):
     def redis_eval(self, call, _got):
         script, keys, args = (list(call.args) + [None, None])[:3]
         keys, args = keys or [], args or []
+        for name, given in (("keys", keys), ("args", args)):
+            if None in given:
+                return "error", "invalid", name
         reply = self.ask("EVAL", script, len(keys), *map(self.key, keys), *args)
         return self.error(reply) if isinstance(reply, cli.Error) else ("value", self.json(reply))
 

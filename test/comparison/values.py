@@ -193,10 +193,13 @@ class Values:
     def of_redis_eval(self):
         keys = [self.rng.choice(ALL_KEYS) for _ in range(self.rng.choice([0, 1, 1, 1, 2]))]
         args = [self.rng.choice(MEMBERS) for _ in range(self.rng.choice([0, 1, 1, 2]))]
+        if self.rng.random() < 0.05:
+            self.rng.choice([keys, args]).append(None)
         return [self.rng.choice(SCRIPTS), keys, args][:self.rng.choice([1, 2, 3, 3, 3])]
 
     def of_redis_mget_json(self):
-        return [self.json([self.rng.choice(ALL_KEYS + [None, 12, 1.50]) for _ in range(self.rng.randrange(5))])]
+        count = self.rng.choice([0, 1, 2, 3, 4, 5, 5, 1000])
+        return [self.json([self.rng.choice(ALL_KEYS + [None, 12, 1.50]) for _ in range(count)])]
 
     def _fields(self):
         """A JSON object as text, its numbers as somebody might write them."""

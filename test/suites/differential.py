@@ -51,6 +51,19 @@ class Campaign:
         for client in self.clients:
             client("FLUSHDB")
 
+    def many_keys(self):
+        """More keys than a page of SCAN has, and what lists and fetches them."""
+        size = self.rng.choice([501, 1500, 3000])
+        for client in self.clients:
+            for begin in range(0, size, 500):
+                client("MSET", *[word for i in range(begin, min(begin + 500, size))
+                                 for word in (self.prefix + "many:%d" % i, i)])
+        self.history.append("-- %d keys" % size)
+        scan = next(f for f in self.generator.functions if f.name == "redis_scan")
+        for pattern in ([], [None], ["many:*"], ["many:1?"], ["*7"], [None, "string"], [None, "list"]):
+            self.judge(engines.Call(scan, pattern, limit=self.rng.choice([None, None, 3, 600])))
+        self.reset()
+
     def fill(self):
         """Collections of more than one page, the same in both databases."""
         size = self.rng.choice([999, 1000, 1001, 2500])
@@ -79,8 +92,15 @@ class Campaign:
 
     def step(self, number):
         if number % LARGE_EVERY == LARGE_EVERY - 1:
-            self.fill()
-        call = self.generator()
+            self.rng.choice([self.fill, self.fill, self.fill, self.many_keys])()
+        self.judge(self.generator())
+        if number % STATE_EVERY == 0:
+            difference = check.states_differ(*map(check.state, self.clients))
+            if difference:
+                self.differs("states", "", difference)
+
+    def judge(self, call):
+        """The call in the engine, the reference's answer, and are they the same?"""
         self.called.add(call.function.name)
         got = self.engine(call)
         expected = self.model.expect(call, got)
@@ -91,10 +111,6 @@ class Campaign:
         elif self.model.unsure:
             self.reset()
             self.history = []
-        elif number % STATE_EVERY == 0:
-            difference = check.states_differ(*map(check.state, self.clients))
-            if difference:
-                self.differs("states", "", difference)
         self.model.unsure = False
 
     def run(self, count):
