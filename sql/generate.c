@@ -47,13 +47,13 @@ typedef struct signature
 	bool	 twin;	   /* gives bytea */
 } signature;
 
-/* Values and bounds may be text or something else: how many there are before end (NULL: in all). */
+/* Values, bounds and JSON may be text or something else: how many are before end (NULL: in all)? */
 static int count_free(const sr_command *cmd, const sr_arg *end)
 {
 	int n = 0;
 
 	for (const sr_arg *arg = cmd->args; arg->name != NULL && arg != end; arg++)
-		n += arg->kind == SR_ARG_VALUE || arg->kind == SR_ARG_BOUND;
+		n += arg->kind == SR_ARG_VALUE || arg->kind == SR_ARG_BOUND || arg->kind == SR_ARG_JSON;
 	return n;
 }
 
@@ -82,10 +82,10 @@ static const char *argument_type(const signature *s, const sr_arg *arg)
 		case SR_ARG_AT: return "double precision";
 		case SR_ARG_BOUND: return is_any(s, arg) ? "double precision" : "text";
 		case SR_ARG_FLAG: return "boolean";
-		case SR_ARG_JSON: return "json";
 		case SR_ARG_KEY_LIST:
 		case SR_ARG_LIST: return "text[]";
 		case SR_ARG_RELATION: return "regclass";
+		case SR_ARG_JSON:
 		case SR_ARG_VALUE: return value_type(s, arg);
 		default: return arg->flags & SR_VARIADIC ? "text[]" : "text";
 	}
@@ -420,10 +420,12 @@ static void print_introduction(void)
 		"own words, a SQLSTATE in PostgreSQL or a leading class word in SQLite, and a hint.\n\n"
 		"**PostgreSQL.** The signatures are listed with each function. One that ends in `_bytea` gives bytes; the\n"
 		"one that gives text raises 22021 for what is not text, and has taken a value away by then if that is what\n"
-		"it does (redis_lpop, redis_getdel): use the twin where values may be bytes. A jsonb argument needs\n"
-		"`::json`, and an array literal its type: `VARIADIC '{a,b}'::text[]`.\n\n"
+		"it does (redis_lpop, redis_getdel): use the twin where values may be bytes. JSON may come as text, json or\n"
+		"jsonb. An array literal needs its type: `VARIADIC '{a,b}'::text[]`.\n\n"
 		"**SQLite.** Booleans are 0 and 1, json is text that SQLite's JSON functions take as JSON; values are TEXT for\n"
 		"UTF-8 without NUL bytes and else BLOB. Optional arguments cannot be named: give NULL for those before.\n\n"
+		"**Ranges and streams** longer than a page also use LLEN, ZCARD, ZCOUNT or XREVRANGE, to end where they ended\n"
+		"when they were asked for: a Redis user with few rights needs those.\n\n"
 		"Examples begin with an empty database and print what `psql -At` prints; sqlite3 has 1 and 0 for t and f,\n"
 		"and may write 42.0 for 42.\n\n");
 }

@@ -344,20 +344,36 @@ REVOKE ALL ON FUNCTION redis_mget_bytea(VARIADIC text[]) FROM PUBLIC;
 COMMENT ON FUNCTION redis_mget_bytea(VARIADIC text[]) IS
 	'A row for each key, in the order given; the value is NULL when there is no such key or it holds no string. PostgreSQL: redis_mget(VARIADIC array). SQLite: up to 127 keys, or WHERE key IN (SELECT ...), which is one trip.';
 
-CREATE FUNCTION redis_mget_json(keys json)
+CREATE FUNCTION redis_mget_json(keys text)
 	RETURNS TABLE (key text, value text)
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_mget_json';
-REVOKE ALL ON FUNCTION redis_mget_json(json) FROM PUBLIC;
-COMMENT ON FUNCTION redis_mget_json(json) IS
+REVOKE ALL ON FUNCTION redis_mget_json(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_json(text) IS
 	'The same for the keys of a JSON array.';
 
-CREATE FUNCTION redis_mget_json_bytea(keys json)
+CREATE FUNCTION redis_mget_json_bytea(keys text)
 	RETURNS TABLE (key text, value bytea)
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_mget_json';
-REVOKE ALL ON FUNCTION redis_mget_json_bytea(json) FROM PUBLIC;
-COMMENT ON FUNCTION redis_mget_json_bytea(json) IS
+REVOKE ALL ON FUNCTION redis_mget_json_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_json_bytea(text) IS
+	'The same for the keys of a JSON array.';
+
+CREATE FUNCTION redis_mget_json(keys anynonarray)
+	RETURNS TABLE (key text, value text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mget_json';
+REVOKE ALL ON FUNCTION redis_mget_json(anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_json(anynonarray) IS
+	'The same for the keys of a JSON array.';
+
+CREATE FUNCTION redis_mget_json_bytea(keys anynonarray)
+	RETURNS TABLE (key text, value bytea)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_mget_json';
+REVOKE ALL ON FUNCTION redis_mget_json_bytea(anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_mget_json_bytea(anynonarray) IS
 	'The same for the keys of a JSON array.';
 
 CREATE FUNCTION redis_get_batch(key text)
@@ -436,20 +452,36 @@ REVOKE ALL ON FUNCTION redis_del_agg(text) FROM PUBLIC;
 COMMENT ON AGGREGATE redis_del_agg(text) IS
 	'An aggregate: deletes each row''s key; how many there were.';
 
-CREATE FUNCTION redis_pipeline(commands json, errors text DEFAULT NULL)
+CREATE FUNCTION redis_pipeline(commands text, errors text DEFAULT NULL)
 	RETURNS json
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_pipeline';
-REVOKE ALL ON FUNCTION redis_pipeline(json, text) FROM PUBLIC;
-COMMENT ON FUNCTION redis_pipeline(json, text) IS
+REVOKE ALL ON FUNCTION redis_pipeline(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_pipeline(text, text) IS
 	'Sends many commands at once, each a JSON array of strings and numbers; their replies as a JSON array. What redis_call refuses is refused here. When a command fails, all have been sent: the error names the first that failed and says how many succeeded, or, with errors ''return'', its reply is {"error": ...}.';
 
-CREATE FUNCTION redis_multi(commands json)
+CREATE FUNCTION redis_pipeline(commands anynonarray, errors text DEFAULT NULL)
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_pipeline';
+REVOKE ALL ON FUNCTION redis_pipeline(anynonarray, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_pipeline(anynonarray, text) IS
+	'Sends many commands at once, each a JSON array of strings and numbers; their replies as a JSON array. What redis_call refuses is refused here. When a command fails, all have been sent: the error names the first that failed and says how many succeeded, or, with errors ''return'', its reply is {"error": ...}.';
+
+CREATE FUNCTION redis_multi(commands text)
 	RETURNS json
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_multi';
-REVOKE ALL ON FUNCTION redis_multi(json) FROM PUBLIC;
-COMMENT ON FUNCTION redis_multi(json) IS
+REVOKE ALL ON FUNCTION redis_multi(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_multi(text) IS
+	'The same as one Redis transaction (MULTI, EXEC): no other client''s command comes between. A command that Redis does not accept (unknown, wrong number of arguments) cancels all; one that fails when it runs leaves the others done, as Redis has no rollback: the error says so.';
+
+CREATE FUNCTION redis_multi(commands anynonarray)
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_multi';
+REVOKE ALL ON FUNCTION redis_multi(anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_multi(anynonarray) IS
 	'The same as one Redis transaction (MULTI, EXEC): no other client''s command comes between. A command that Redis does not accept (unknown, wrong number of arguments) cancels all; one that fails when it runs leaves the others done, as Redis has no rollback: the error says so.';
 
 -- Hashes
@@ -470,12 +502,20 @@ REVOKE ALL ON FUNCTION redis_hset(text, VARIADIC "any") FROM PUBLIC;
 COMMENT ON FUNCTION redis_hset(text, VARIADIC "any") IS
 	'Sets fields: redis_hset(key, field, value, ...); how many of them are new.';
 
-CREATE FUNCTION redis_hset_json(key text, fields json)
+CREATE FUNCTION redis_hset_json(key text, fields text)
 	RETURNS bigint
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_hset_json';
-REVOKE ALL ON FUNCTION redis_hset_json(text, json) FROM PUBLIC;
-COMMENT ON FUNCTION redis_hset_json(text, json) IS
+REVOKE ALL ON FUNCTION redis_hset_json(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hset_json(text, text) IS
+	'Sets the fields that a JSON object names; how many of them are new. Numbers are sent as they are written, true and false as words, arrays and objects as JSON; a null is left out, and 0 is the result when nothing else is there.';
+
+CREATE FUNCTION redis_hset_json(key text, fields anynonarray)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_hset_json';
+REVOKE ALL ON FUNCTION redis_hset_json(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_hset_json(text, anynonarray) IS
 	'Sets the fields that a JSON object names; how many of them are new. Numbers are sent as they are written, true and false as words, arrays and objects as JSON; a null is left out, and 0 is the result when nothing else is there.';
 
 CREATE FUNCTION redis_hsetnx(key text, field text, value text)
@@ -1334,12 +1374,20 @@ REVOKE ALL ON FUNCTION redis_xadd(text, VARIADIC "any") FROM PUBLIC;
 COMMENT ON FUNCTION redis_xadd(text, VARIADIC "any") IS
 	'Appends an entry: redis_xadd(key, field, value, ...); its id.';
 
-CREATE FUNCTION redis_xadd_json(key text, fields json)
+CREATE FUNCTION redis_xadd_json(key text, fields text)
 	RETURNS text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_xadd_json';
-REVOKE ALL ON FUNCTION redis_xadd_json(text, json) FROM PUBLIC;
-COMMENT ON FUNCTION redis_xadd_json(text, json) IS
+REVOKE ALL ON FUNCTION redis_xadd_json(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xadd_json(text, text) IS
+	'Appends an entry with the fields of a JSON object, sent as redis_hset_json does; its id. NULL, and nothing is appended, when the object has no field that is not null.';
+
+CREATE FUNCTION redis_xadd_json(key text, fields anynonarray)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xadd_json';
+REVOKE ALL ON FUNCTION redis_xadd_json(text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xadd_json(text, anynonarray) IS
 	'Appends an entry with the fields of a JSON object, sent as redis_hset_json does; its id. NULL, and nothing is appended, when the object has no field that is not null.';
 
 CREATE FUNCTION redis_xlen(key text)

@@ -171,6 +171,10 @@ SELECT redis_hset('none', 'field');
 SELECT redis_xadd('none', 'field');
 SELECT fill();
 
+-- JSON may be json, jsonb, text or a literal
+SELECT redis_hset_json('j', '{"a": 1}'), redis_hset_json('j', '{"b": 2}'::text), redis_hset_json('j', '{"c": 3}'::json), redis_hset_json('j', '{"d": [4]}'::jsonb),
+	redis_pipeline(jsonb_build_array(jsonb_build_array('HLEN', 'j'))), redis_multi(json_build_array(json_build_array('HGET', 'j', 'd')));
+SELECT key, value FROM redis_mget_json(jsonb_build_array('none'));
 -- the ends of a range, and values, may be of two kinds: a number and a text, a number and a literal, parameters
 SELECT fill();
 SELECT redis_zadd('z', 5, 'a'), redis_zadd('z', 7, 'b');
