@@ -90,19 +90,24 @@ static const blocking blockings[] = {
 	{"WAIT", 2, 1},			{"WAITAOF", 3, 1},		{"XREAD", 0, 1},		  {"XREADGROUP", 0, 1},
 };
 
-/* The number after XREAD's or XREADGROUP's BLOCK; a stream, group or consumer may have that name. */
+/*
+ * The number after XREAD's or XREADGROUP's BLOCK, the last one, which counts; a stream, group or consumer
+ * may have that name.
+ */
 static int timeout_option(const sr_argv *cmd)
 {
+	int last = 0;
+
 	for (int at = 1; at + 1 < cmd->argc && !is_word(cmd, at, "STREAMS"); at++)
 	{
 		if (is_word(cmd, at, "BLOCK"))
-			return at + 1;
-		if (is_word(cmd, at, "COUNT"))
+			last = ++at;
+		else if (is_word(cmd, at, "COUNT"))
 			at++;
 		else if (is_word(cmd, at, "GROUP"))
 			at += 2;
 	}
-	return 0;
+	return last;
 }
 
 /* The number of the argument that holds cmd's timeout; 0: it does not block. */

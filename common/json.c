@@ -22,7 +22,7 @@ bool sr_json_open(sr_json *j, const char *what, const sr_value *value, bool obje
 	*j = (sr_json){.what = what, .object = object};
 	if (value->type != SR_TYPE_TEXT && value->type != SR_TYPE_BYTES && value->type != SR_TYPE_JSON)
 		return sr_fail(err, SR_E_OPTION, "", "%s must be a JSON %s", what, name);
-	/* as reals: an integer of any length is good JSON */
+	/* as reals: an integer may be too large for 64 bits, though not for a double */
 	root = json_loadb(value->len > 0 ? value->data : "", value->len,
 					  JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
 	if (root == NULL)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HINT_NO_ROLLBACK "Redis has no rollback: the other commands of the transaction took effect."
+#define HINT_NO_ROLLBACK "Redis has no rollback: the commands that succeeded took effect."
 
 typedef struct multi
 {
@@ -141,7 +141,8 @@ static bool judge(multi *t, sr_err *err)
 	{
 		char hint[sizeof m->err.hint];
 
-		snprintf(hint, sizeof hint, HINT_NO_ROLLBACK " %.200s", m->err.hint);
+		snprintf(hint, sizeof hint, HINT_NO_ROLLBACK "%s%.200s", m->err.hint[0] != '\0' ? " " : "",
+				 m->err.hint);
 		return sr_many_fail_count(m, hint, err);
 	}
 	if (t->json == NULL)

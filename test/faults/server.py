@@ -195,6 +195,8 @@ def a_stream_named_like_an_option():
                       "'XREADGROUP', 'GROUP', 'BLOCK', '0', 'STREAMS', 'BLOCK', '0'"):
             redis("XGROUP", "SETID", "BLOCK", "BLOCK", "0")
             contains(engine.value("SELECT redis_call(%s)" % words), "5-1")
+        equal(engine.value("SELECT redis_call('XREAD', 'BLOCK', '10', 'BLOCK', '0', 'STREAMS', "
+                           "'nothing', '0')"), "NULL")
         equal(engine.value("SELECT redis_call('XREAD', 'COUNT', '1', 'BLOCK', '0', 'STREAMS', "
                            "'nothing', '0')"), "NULL")
     redis("DEL", "BLOCK")
