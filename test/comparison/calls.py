@@ -17,8 +17,9 @@ ELSEWHERE = {
 }
 SELDOM = {"redis_flushdb": 0.05, "redis_blpop": 0.3, "redis_brpop": 0.3, "redis_dbsize": 0.3, "redis_ping": 0.2,
           "redis_publish": 0.3}
-OFTEN = 3.0  # writes that make what the others read
-MAKERS = {"redis_set", "redis_hset", "redis_rpush", "redis_lpush", "redis_sadd", "redis_zadd", "redis_xadd",
+OFTEN = 3.0  # writes that make what the others read, and what can do anything
+MAKERS = {"redis_call", "redis_pipeline", "redis_multi", "redis_eval",
+          "redis_set", "redis_hset", "redis_rpush", "redis_lpush", "redis_sadd", "redis_zadd", "redis_xadd",
           "redis_mset", "redis_geoadd", "redis_pfadd"}
 # Replies that no two databases share, or that wait, or would end the test.
 NOT_IN_PIPELINES = {"SPOP", "SRANDMEMBER", "XADD", "FLUSHDB", "PUBLISH", "SCAN", "HSCAN", "SSCAN", "DBSIZE",
@@ -28,7 +29,7 @@ CANNED = [words.split() for words in (
     "XRANGE stream - + COUNT 3", "XREAD STREAMS stream hash1 0 0", "SMISMEMBER set1 a b",
     "BITFIELD k1 INCRBY i5 100 1 GET u4 0", "LMPOP 2 list1 list2 LEFT COUNT 3", "ZMSCORE zset1 a b",
     "SORT list1 ALPHA", "GETSET k1 new", "LPOS list1 a COUNT 0", "ZADD zset1 INCR 1 a", "XADD stream 5-* a b",
-    "ZRANGE zset1 0 -1 WITHSCORES", "EXPIRE k2 100 NX", "OBJECT FREQ k1", "SET k1 x GET", "GETEX k2 PERSIST")]
+    "ZRANGE zset1 0 -1 WITHSCORES", "EXPIRE k2 100 NX", "INCRBY n 4503599627370497", "OBJECT FREQ k1", "SET k1 x GET", "GETEX k2 PERSIST")]
 
 
 class Generator:
@@ -113,7 +114,7 @@ class Generator:
     def command(self):
         """The words of a random plain command, as texts."""
         while True:
-            if self.rng.random() < 0.05:
+            if self.rng.random() < 0.25:
                 return list(self.rng.choice(CANNED))
             function = self.rng.choice(self.plain)
             args = self.values.arguments(function)
@@ -130,8 +131,39 @@ class Generator:
 
     def redis_call(self, function):
         words = self.command()
+        if self.rng.random() < 0.05:
+            words[self.rng.randrange(len(words))] = None
         return Call(function, words, array=self.engine.name == "PostgreSQL" and len(words) > 1 and
                     self.rng.random() < 0.3)
+
+    def of_large(self, key, size):
+        """A call that reads a key with that many elements, 0 to size - 1 or that many ids."""
+        letter = {"list1": "L", "set1": "S", "zset1": "Z", "hash1": "H", "stream": "X"}[key]
+        function = self.rng.choice([
+            f for f in self.functions if f.read and f.shape == "ROWS" and f.args and f.args[0].kind == "KEY"
+            and f.command[0].startswith(letter) and f.command[0] != "SCAN"])
+        call = self.dressed(Call(function, self.values.arguments(function)))
+        if call.lookup or not call.args:
+            return call
+        call.args[0] = key
+        for i, value in enumerate(call.args[1:], 1):
+            arg = call.argument(i)
+            if value is None:
+                continue
+            if arg.kind == "INTEGER":
+                call.args[i] = self.rng.choice([0, -1, 1, 998, 999, 1000, 1001, 1002, 2000, 2001, -1000, -1001,
+                                                size - 1, size, -size, self.rng.randrange(-size, size)])
+            elif arg.kind == "BOUND":
+                half = (i - 1) * size // 8  # the lower and the upper half of the scores
+                at = half + self.rng.choice([0, 1, 3, self.rng.randrange(size // 8), 2.5])
+                end = float("inf" if i > 1 else "-inf")
+                call.args[i] = self.rng.choice([end, end, "(%g" % at, at, at])
+            elif arg.name.endswith("_id"):
+                call.args[i] = self.rng.choice(["-", "+", "0", "%d-%d" % (self.rng.randrange(size // 3), 1),
+                                                "%d" % self.rng.randrange(size // 3), "(5-1"])
+        if call.limit is not None:
+            call.limit = self.rng.choice([3, 999, 1000, 1001, 1500])
+        return call
 
     def many(self, function):
         commands = [self.command() for _ in range(self.rng.choice([0, 1, 2, 3, 3, 10]))]

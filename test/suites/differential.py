@@ -16,9 +16,10 @@ from comparison.reference import Reference
 from harness import Postgres, Redis, report
 
 FIXED_SEED = 3
-CALLS = int(os.environ.get("RANDOM_CALLS", "2500"))
+CALLS = int(os.environ.get("RANDOM_CALLS", "4000"))
 STATE_EVERY = 20
-LARGE_EVERY = 400
+LARGE_EVERY = 200
+BURST = 20  # calls that read what is large
 MOST = 12  # differences told
 PREFIXES = ["", "", "app:", "a*[b]\\?^-:"]
 
@@ -38,7 +39,7 @@ class Campaign:
         self.cli = cli.Cli(redis, databases[1])
         self.model = Reference(self.cli, self.prefix, self.engine)
         self.generator = calls.Generator(self.rng, functions, self.engine, self.model)
-        self.history, self.called = [], set()
+        self.history, self.called, self.kinds = [], set(), []
         self.found = {}  # the first difference of each kind, and how many of its kind
 
     def close(self):
@@ -66,10 +67,13 @@ class Campaign:
 
     def fill(self):
         """Collections of more than one page, the same in both databases."""
-        size = self.rng.choice([999, 1000, 1001, 2500])
+        size = self.rng.choice([999, 1000, 1001, 2000, 2001, 2500, 3100])
         numbers = [str(i) for i in range(size)]
-        kind = self.rng.choice("LSZHX")
-        key = self.prefix + {"L": "list1", "S": "set1", "Z": "zset1", "H": "hash1", "X": "stream"}[kind]
+        if not self.kinds:
+            self.kinds = self.rng.sample("LSZHXZ", 6)
+        kind = self.kinds.pop()
+        name = {"L": "list1", "S": "set1", "Z": "zset1", "H": "hash1", "X": "stream"}[kind]
+        key = self.prefix + name
         for client in self.clients:
             client("DEL", key)
             if kind == "X":
@@ -82,6 +86,8 @@ class Campaign:
             else:
                 client({"L": "RPUSH", "S": "SADD"}[kind], key, *["m" + i for i in numbers])
         self.history.append("-- %s: %d elements" % (key, size))
+        for _ in range(BURST):
+            self.judge(self.generator.of_large(name, size))
 
     def differs(self, what, kind, detail):
         text = "%s\n%s\nbefore it:\n  %s" % (what, detail, "\n  ".join(self.history[-12:]))
