@@ -85,7 +85,8 @@ def state(client):
         elif kind == "hash":
             content = sorted(zip(content[::2], content[1::2]))
         elif kind == "stream":
-            content = (content, client("XINFO", "STREAM", key)[7])
+            about = client("XINFO", "STREAM", key)
+            content = (content, about[about.index(b"last-generated-id") + 1])
         found[key] = (kind, content, client("PTTL", key))
     return found
 
