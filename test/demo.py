@@ -93,10 +93,10 @@ LISTS = """SELECT redis_mset('country:' || country || ':subdivisions', codes, 36
     FROM (SELECT country, %s AS codes FROM subdivisions GROUP BY country) c"""
 AGGREGATE = {"sqlite": "json_group_array(code)", "pg": "json_agg(code)::text"}
 BATCH = {
-    "sqlite": """SELECT s.name, length(m.value) AS bytes
-    FROM redis_mget m JOIN subdivisions s ON m.key = 'subdivision:' || s.code
-    WHERE m.key IN (SELECT 'subdivision:' || code FROM subdivisions WHERE country = 'NL')
-    ORDER BY s.name LIMIT 3""",
+    "sqlite": """WITH m AS MATERIALIZED (SELECT key, value FROM redis_mget
+    WHERE key IN (SELECT 'subdivision:' || code FROM subdivisions WHERE country = 'NL'))
+    SELECT s.name, length(m.value) AS bytes
+    FROM m JOIN subdivisions s ON m.key = 'subdivision:' || s.code ORDER BY s.name LIMIT 3""",
     "pg": """SELECT name, length(redis_get_batch('subdivision:' || code) OVER ()) AS bytes
     FROM subdivisions WHERE country = 'NL' ORDER BY name LIMIT 3""",
 }
