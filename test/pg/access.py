@@ -135,7 +135,9 @@ def what_is_granted_works_without_more():
     equal(shell.run("SELECT redis_del_agg('w' || i) FROM generate_series(1, 4) i;"), "3")
     equal(shell.run("CREATE TEMP TABLE t (id int); CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW "
                     "EXECUTE FUNCTION redis_invalidate('t:{id}'); INSERT INTO t VALUES (1);"), "")
-    contains(shell.run("SELECT redis_mset_step(NULL, 'k'::text, 'v'::text);"), "42883")
+    # no such function for these types, or no value of type internal: PostgreSQL's minor releases differ
+    said = shell.run("SELECT redis_mset_step(NULL, 'k'::text, 'v'::text);")
+    true("42883" in said or "0A000" in said, said)
     contains(shell.run("SELECT redis_call('GET', 'w3');"), "42501")
     contains(shell.run("SELECT redis_grant('admin', 'worker');"), "42501")
     # the right to grant is not the right to call what was not granted to the grantor

@@ -43,6 +43,16 @@ def trips(db, sql):
     return float(value(db, ask)) - float(before), rows
 
 
+@test
+def as_many_arguments_as_a_lowered_limit_leaves():
+    db = connect()
+    redis("SADD", "s", "x", "y")
+    redis("SADD", "t", "y")
+    db.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 20)
+    equal(db.execute("SELECT * FROM redis_sdiff('s', 't')").fetchall(), [("x",)])
+    fails(db, "SELECT * FROM redis_sdiff(%s)" % ", ".join(["'s'"] * 20), "max 19")
+
+
 # ---- plans ----
 
 

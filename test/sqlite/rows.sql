@@ -83,15 +83,6 @@ SELECT * FROM redis_mget((SELECT 'a'), 'b', 'none') WHERE key = 'a' OR (key = 'b
 SELECT redis_zadd('once', 1, 'x') + redis_zadd('once', 2, 'y') + redis_zadd('once', 3, 'z');
 SELECT * FROM redis_zpopmin('once', 2) WHERE member = 'x' OR (member = 'y' AND score = 2) ORDER BY member;
 SELECT redis_zcard('once');
-.print == as many arguments as a lowered limit leaves
-.output /dev/null
-.limit column 20
-.output
-SELECT * FROM redis_sdiff('s', 't');
-SELECT * FROM redis_sdiff(1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20);
-.output /dev/null
-.limit column 2000
-.output
 .print == joins
 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
 INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob'), (3, 'Cid');
