@@ -404,55 +404,8 @@ typedef enum sr_expand
 /* Append the key to out; columns[i] belongs to sr_template_column(t, i). */
 sr_expand sr_template_expand(const sr_template *t, const sr_text *columns, sr_buf *out);
 
-/* ---- table.c, command.c, commands.def: one row a command ---- */
+/* ---- table.c, command.c, commands.def: one row a command; fetch.c, batch.c: many of them ---- */
 
 #include "commands.h"
-
-/* ---- fetch.c: the values of many keys, as many at once as memory allows -------------------------- */
-
-typedef struct sr_fetch sr_fetch;
-
-sr_fetch *sr_fetch_new(sr_client *c); /* NULL without memory */
-void	  sr_fetch_free(sr_fetch *f); /* NULL is fine */
-/* How many keys one round should have: grows while values prove small, at least 1. */
-size_t sr_fetch_room(const sr_fetch *f);
-/* Forget the last round, then add a round's keys (copied; key NULL: the value will be NULL) ... */
-void sr_fetch_begin(sr_fetch *f);
-bool sr_fetch_add(sr_fetch *f, const char *key, size_t len, sr_err *err);
-/* ... and get them, in one pipeline. A key that holds no string has no value, as MGET says. */
-bool sr_fetch_run(sr_fetch *f, sr_err *err);
-/*
- * The i-th key's value, NULL or TEXT, and the key as it was added, which lives until the next round. A
- * value lives until the next one is asked for: when the values turn out too large to be held
- * together, those that follow are fetched then, and NULL is returned if that fails. Ask in order.
- */
-const sr_value *sr_fetch_value(sr_fetch *f, size_t i, sr_err *err);
-const sr_value *sr_fetch_key(const sr_fetch *f, size_t i);
-
-/* ---- batch.c: an aggregate's rows: one command each, sent in batches ------------------------------ */
-
-/*
- * The buffer that collects the commands belongs to the client and is shared by all its batches, so
- * that a million groups of one row need no million buffers. Zeroed is not initialised.
- */
-typedef struct sr_batch
-{
-	sr_client		  *client;
-	const sr_command  *cmd;
-	int64_t			   total;	 /* the sum of the replies: statuses count 1, integers themselves */
-	uint64_t		   answered; /* commands that succeeded */
-	uint64_t		   waiting;	 /* commands in the buffer */
-	struct sr_failure *failure;	 /* the first one; malloc'ed */
-} sr_batch;
-
-void sr_batch_init(sr_batch *b, sr_client *c, const sr_command *cmd);
-/*
- * One row. A NULL key or value is skipped, as aggregates do. Sends when the buffer is full; then, and
- * in sr_batch_finish, false is the first failure: which key, what Redis said, and how many succeeded.
- */
-bool sr_batch_add(sr_batch *b, int n, const sr_value *args, sr_err *err);
-bool sr_batch_finish(sr_batch *b, int64_t *total, sr_err *err);
-/* Forget what was not sent, and the batch: always the last call, also after finish. Never does I/O. */
-void sr_batch_drop(sr_batch *b);
 
 #endif

@@ -14,13 +14,21 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 #include <malloc.h>
 #endif
 
-sr_rows *open_rows(sr_client *c, const char *name, int n, const sr_value *args, sr_err *err)
+sr_client *fresh(sr_settings *options)
 {
-	const sr_command *cmd = sr_command_find(name);
-	sr_value		 *copy = calloc((size_t) n + 1, sizeof(*copy));
-	sr_rows			 *rows;
+	sr_client *c;
 
-	if (cmd == NULL || copy == NULL)
+	*options = settings(server);
+	c = client(options);
+	ask(c, "FLUSHDB");
+	return c;
+}
+
+sr_value *copy_values(int n, const sr_value *args)
+{
+	sr_value *copy = calloc((size_t) n + 1, sizeof(*copy));
+
+	if (copy == NULL)
 		abort();
 	for (int i = 0; i < n; i++)
 	{
@@ -28,22 +36,38 @@ sr_rows *open_rows(sr_client *c, const char *name, int n, const sr_value *args, 
 		if (args[i].data != NULL)
 			copy[i].data = memcpy(malloc(args[i].len + 1), args[i].data, args[i].len);
 	}
-	rows = sr_rows_open(c, cmd, n, copy, err);
+	return copy;
+}
+
+void free_values(int n, sr_value *copy)
+{
 	for (int i = 0; i < n; i++)
 		free((char *) copy[i].data);
 	free(copy);
+}
+
+sr_rows *open_rows(sr_client *c, const char *name, int n, const sr_value *args, sr_err *err)
+{
+	const sr_command *cmd = sr_command_find(name);
+	sr_value		 *copy = copy_values(n, args);
+	sr_rows			 *rows;
+
+	if (cmd == NULL)
+		abort();
+	rows = sr_rows_open(c, cmd, n, copy, err);
+	free_values(n, copy);
 	return rows;
 }
 
-static void add_cell(sr_buf *out, const sr_value *cell)
+void add_value(sr_buf *out, const sr_value *v)
 {
-	switch (cell->type)
+	switch (v->type)
 	{
 		case SR_TYPE_NULL: sr_buf_str(out, "~"); break;
 		case SR_TYPE_BOOLEAN:
-		case SR_TYPE_INTEGER: sr_buf_fmt(out, "%" PRId64, cell->i); break;
-		case SR_TYPE_DOUBLE: sr_buf_fmt(out, "%.15g", cell->d); break;
-		default: sr_buf_add(out, cell->data, cell->len);
+		case SR_TYPE_INTEGER: sr_buf_fmt(out, "%" PRId64, v->i); break;
+		case SR_TYPE_DOUBLE: sr_buf_fmt(out, "%.15g", v->d); break;
+		default: sr_buf_add(out, v->data, v->len);
 	}
 }
 
@@ -64,7 +88,7 @@ const char *row_text(sr_client *c, const char *name, int n, const sr_value *args
 		{
 			if (out.len > 0)
 				sr_buf_str(&out, i > 0 ? "|" : ",");
-			add_cell(&out, &cells[i]);
+			add_value(&out, &cells[i]);
 		}
 	if (got < 0)
 		sr_buf_fmt(&out, " %s: %s", sr_class_word(err.cls), err.msg);

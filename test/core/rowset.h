@@ -14,6 +14,16 @@
 #define INT(n)	 ((sr_value){.type = SR_TYPE_INTEGER, .i = (n)})
 #define FLOAT(x) ((sr_value){.type = SR_TYPE_DOUBLE, .d = (x)})
 
+/* A client of the server, the database empty. */
+sr_client *fresh(sr_settings *options);
+
+/* Copies of arguments, texts and all. */
+sr_value *copy_values(int n, const sr_value *args);
+void	  free_values(int n, sr_value *copy);
+
+/* Its text, "~" for NULL. */
+void add_value(sr_buf *out, const sr_value *v);
+
 /*
  * Open the function's rows over copies of the arguments that are gone when it returns: what a source
  * did not copy, ASan sees. NULL: err is filled.

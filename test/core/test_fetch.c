@@ -13,16 +13,6 @@
 
 static sr_settings options;
 
-static sr_client *fresh(void)
-{
-	sr_client *c;
-
-	options = settings(server);
-	c = client(&options);
-	ask(c, "FLUSHDB");
-	return c;
-}
-
 static bool add(sr_fetch *f, const char *key)
 {
 	return sr_fetch_add(f, key, key != NULL ? strlen(key) : 0, NULL);
@@ -353,7 +343,7 @@ int main(void)
 
 	if (!find_server())
 		return 1;
-	c = fresh();
+	c = fresh(&options);
 	test_round(c);
 	test_random(c);
 	test_room(c);

@@ -12,16 +12,6 @@
 
 static sr_settings options;
 
-static sr_client *fresh(void)
-{
-	sr_client *c;
-
-	options = settings(server);
-	c = client(&options);
-	ask(c, "FLUSHDB");
-	return c;
-}
-
 /* A list l of e0, e1 ... and a sorted set z of m0, m1 ... with scores 0, 1 ... */
 static void fill(sr_client *c, int size)
 {
@@ -316,7 +306,7 @@ static void test_endless(sr_client *c)
 
 static void test_prefix(void)
 {
-	sr_client *c, *plain = fresh();
+	sr_client *c, *plain = fresh(&options);
 
 	options.key_prefix = "p:";
 	c = client(&options);
@@ -338,7 +328,7 @@ int main(void)
 
 	if (!find_server())
 		return 1;
-	c = fresh();
+	c = fresh(&options);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		test_positions(c, sizes[i]);
 	test_cost(c);

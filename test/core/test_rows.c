@@ -10,16 +10,6 @@
 
 static sr_settings options;
 
-static sr_client *fresh(void)
-{
-	sr_client *c;
-
-	options = settings(server);
-	c = client(&options);
-	ask(c, "FLUSHDB");
-	return c;
-}
-
 static void test_nulls(sr_client *c)
 {
 	uint64_t before;
@@ -253,7 +243,7 @@ int main(void)
 
 	if (!find_server())
 		return 1;
-	c = fresh();
+	c = fresh(&options);
 	test_nulls(c);
 	test_whole_replies(c);
 	test_shapes(c);
