@@ -12,7 +12,7 @@ INSERT INTO t VALUES (1, 'Ann'), (2, NULL), (3, 'Cid'), (4, '');
 SELECT redis_mset('t:' || id, name) FROM t;
 SELECT key, value FROM redis_mget('t:1', 't:2', 't:3', 't:4');
 SELECT redis_mset('t:' || id, id, 100) FROM t;
-SELECT redis_get('t:2'), CAST(redis_ttl('t:2') > 99 AS integer);
+SELECT redis_get('t:2'), CAST(redis_ttl('t:2') > 50 AS integer);
 SELECT redis_mset('t:' || id, name, NULL) FROM t WHERE id = 1;
 SELECT CAST(redis_ttl('t:1') AS integer);
 SELECT redis_mset('x', name) FROM t WHERE id > 99;
