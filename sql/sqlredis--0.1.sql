@@ -84,6 +84,14 @@ REVOKE ALL ON FUNCTION redis_type(text) FROM PUBLIC;
 COMMENT ON FUNCTION redis_type(text) IS
 	'string, list, set, zset, hash or stream; NULL when there is no such key.';
 
+CREATE FUNCTION redis_object_encoding(key text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_object_encoding';
+REVOKE ALL ON FUNCTION redis_object_encoding(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_object_encoding(text) IS
+	'How Redis stores the key''s value (int, embstr, listpack, hashtable, ...); NULL when there is no such key.';
+
 CREATE FUNCTION redis_rename(key text, newkey text)
 	RETURNS boolean
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000

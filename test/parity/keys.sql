@@ -18,6 +18,7 @@ SELECT CAST(redis_persist('a') AS integer);
 SELECT redis_type('a'), redis_type('none');
 SELECT redis_call('LPUSH', 'list', 'x'), redis_call('SADD', 'set', 'x'), redis_call('HSET', 'hash', 'f', 'v');
 SELECT redis_type('list'), redis_type('set'), redis_type('hash');
+SELECT redis_object_encoding('a'), redis_object_encoding('none'), redis_object_encoding(NULL);
 -- renaming and copying
 SELECT CAST(redis_rename('a', 'a2') AS integer), redis_get('a'), redis_get('a2');
 SELECT CAST(redis_copy('a2', 'a3') AS integer), CAST(redis_copy('a2', 'a3') AS integer), CAST(redis_copy('none', 'a4') AS integer);
