@@ -245,10 +245,36 @@ typedef struct sr_settings
 	int64_t		  commit_timeout;
 	int			  retries;	   /* dials after the first, within connect_timeout */
 	size_t		  max_reply;   /* bytes */
-	size_t		  pending_max; /* keys kept for a Redis that is away */
+	size_t		  pending_max; /* effects kept for a Redis that is away */
+	int64_t		  cache_lease; /* ms a lease lasts; 0: the default */
+	int64_t		  cache_wait;  /* ms to wait for another's fill; < 0: the default */
 	sr_breaker	 *breakers;	   /* shared slots, or NULL: a private one */
 	size_t		  breaker_slots;
 } sr_settings;
+
+/* Why the coherent cache answered without filling; the names stand in redis_stats (cache_unfilled_...). */
+#define SR_UNFILLED_MAP(X)                                                                         \
+	X(SR_UNFILLED_ISOLATION, "isolation")	/* the snapshot may be older than the lease */         \
+	X(SR_UNFILLED_OWN_WRITES, "own_writes") /* this transaction has written */                     \
+	X(SR_UNFILLED_RECOVERY, "recovery")		/* hot standby */                                      \
+	X(SR_UNFILLED_SECURITY, "row_security") /* the plan depends on row security */                 \
+	X(SR_UNFILLED_QUEUED, "queued")			/* this transaction will invalidate the key */         \
+	X(SR_UNFILLED_WAITED, "waited")			/* another held the lease for longer than the wait */  \
+	X(SR_UNFILLED_LOST, "lease_lost")		/* invalidated or expired before the fill */           \
+	X(SR_UNFILLED_TAG, "tag")				/* a tag was invalidated after the lease was taken */  \
+	X(SR_UNFILLED_IDENTITY, "no_identity")	/* INFO does not say which server this is */           \
+	X(SR_UNFILLED_EPOCH, "no_epoch")		/* the database has none yet, or cannot be asked */    \
+	X(SR_UNFILLED_REPLICA, "replica")		/* Redis here is read-only */                          \
+	X(SR_UNFILLED_AWAY, "away")				/* Redis could not be asked */                         \
+	X(SR_UNFILLED_FAILED, "failed")			/* the query or the fill failed */
+
+typedef enum sr_unfilled
+{
+#define X(id, name) id,
+	SR_UNFILLED_MAP(X)
+#undef X
+		SR_UNFILLED_REASONS
+} sr_unfilled;
 
 #define SR_LATENCY_BUCKETS 64 /* powers of the square root of two microseconds */
 
@@ -258,6 +284,11 @@ typedef struct sr_stats
 	uint64_t errors[SR_CLASSES];
 	uint64_t connects, reconnects, connect_failures;
 	uint64_t invalidations_queued, invalidations_sent, invalidations_failed;
+	uint64_t commands_queued, commands_sent, commands_failed; /* redis_on_commit's */
+	uint64_t cache_hits, cache_misses, cache_fills, cache_waits;
+	uint64_t cache_unfilled[SR_UNFILLED_REASONS];
+	uint64_t outbox_rows;				  /* as the adapter last saw them: sr_client_note_outbox */
+	double	 outbox_age;				  /* seconds, of the oldest */
 	uint64_t latency[SR_LATENCY_BUCKETS]; /* of round trips */
 } sr_stats;
 
@@ -290,6 +321,12 @@ double		   sr_latency_edge(int bucket);			   /* its upper edge in microseconds *
 uint64_t	   sr_client_random(sr_client *c);		   /* for jitter, not for secrets */
 void		   sr_client_count_read(sr_client *c, bool hit);
 void		   sr_client_count_queued(sr_client *c); /* one more key to invalidate */
+void		   sr_client_note_outbox(sr_client *c, uint64_t rows, double age);
+/*
+ * Of the server, database, user and password that the settings name: two clients with the same may do each
+ * other's work. 0: not configured.
+ */
+uint64_t sr_client_address(const sr_client *c);
 
 #define SR_SAFE_TO_RESEND 0x01 /* a read, or what changes nothing of others if it comes late */
 #define SR_NO_DIAL		  0x02 /* only over the connection there is (in COMMIT) */
@@ -330,54 +367,6 @@ typedef struct sr_pipeline
 
 bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *err);
 
-/* ---- inval.c: the keys one transaction will delete. No I/O ------------------------------------- */
-
-/*
- * An ordered set of keys, each with the nesting depth it was added at. Depths never decrease along
- * the list: rollback_to cuts a tail, release relabels one, both in time proportional to what they
- * cut, so that a loop of a hundred thousand savepoints stays linear.
- */
-typedef struct sr_inval sr_inval;
-
-typedef enum sr_push
-{
-	SR_PUSH_NEW,
-	SR_PUSH_DUPLICATE,
-	SR_PUSH_NO_MEMORY /* or over SR_INVAL_MAX_BYTES */
-} sr_push;
-
-#define SR_INVAL_MAX_BYTES ((size_t) 1 << 30)
-
-sr_inval *sr_inval_new(void);
-void	  sr_inval_free(sr_inval *q);
-sr_push	  sr_inval_push(sr_inval *q, const char *key, size_t len, int depth);
-void	  sr_inval_release(sr_inval *q, int n);		/* depth = min(depth, n) */
-void	  sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are dropped */
-void	  sr_inval_clear(sr_inval *q);				/* keeps a little memory, gives the rest back */
-void	  sr_inval_swap(sr_inval *a, sr_inval *b);	/* exchange their contents */
-size_t	  sr_inval_count(const sr_inval *q);
-bool	  sr_inval_contains(const sr_inval *q, const char *key, size_t len);
-/* The i-th key (0 first); the pointer lives until the next push or cut. */
-const char *sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth);
-
-/* ---- flush.c: deliver queued keys, keep what could not be delivered ---------------------------- */
-
-typedef struct sr_flush_result
-{
-	size_t sent; /* Redis answered for them */
-	size_t kept; /* now in the backlog */
-	size_t lost; /* refused one by one, or the backlog was full */
-	sr_err err;	 /* the first failure; cls SR_OK when there was none */
-} sr_flush_result;
-
-/*
- * UNLINK every key of the backlog and of q (may be NULL), then empty q. What Redis could not be
- * told stays in the client's backlog. commit: the caller is in a COMMIT: no dialling, at most
- * commit_timeout without progress and command_timeout in all.
- */
-void   sr_flush(sr_client *c, sr_inval *q, bool commit, sr_flush_result *out);
-size_t sr_client_backlog(const sr_client *c); /* keys waiting */
-
 /* ---- template.c: 'user:{id}' -> keys ----------------------------------------------------------- */
 
 typedef struct sr_template sr_template;
@@ -407,5 +396,9 @@ sr_expand sr_template_expand(const sr_template *t, const sr_text *columns, sr_bu
 /* ---- table.c, command.c, commands.def: one row a command; fetch.c, batch.c: many of them ---- */
 
 #include "commands.h"
+
+/* ---- inval.c, effects.c, flush.c, deliver.c, cache.c, lookup.c: what is bound to transactions ------ */
+
+#include "coherence.h"
 
 #endif

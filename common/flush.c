@@ -37,7 +37,10 @@ static const char *key_at(const flusher *f, size_t i, size_t *len)
 {
 	size_t n = sr_inval_count(f->first);
 
-	return i < n ? sr_inval_key(f->first, i, len, NULL) : sr_inval_key(f->second, i - n, len, NULL);
+	sr_effect kind;
+
+	return i < n ? sr_inval_effect(f->first, i, &kind, len, NULL)
+				 : sr_inval_effect(f->second, i - n, &kind, len, NULL);
 }
 
 /* Where the batch that begins at start ends; the same whenever it is asked. */
@@ -278,8 +281,10 @@ static void count(sr_client *c, sr_flush_result *out)
 	c->stats.invalidations_failed += out->lost;
 }
 
-void sr_flush(sr_client *c, sr_inval *q, bool commit, sr_flush_result *out)
+void sr_flush(sr_client *c, sr_inval *q, unsigned flags, sr_flush_result *out)
 {
+	bool commit = (flags & SR_FLUSH_COMMIT) != 0;
+
 	memset(out, 0, sizeof(*out));
 	if (sr_inval_count(c->backlog) == 0 && (q == NULL || sr_inval_count(q) == 0))
 		return;

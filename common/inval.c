@@ -265,10 +265,11 @@ static int depth_of(const sr_inval *q, size_t i)
 	return q->marks[m - 1].depth;
 }
 
-const char *sr_inval_key(const sr_inval *q, size_t i, size_t *len, int *depth)
+const char *sr_inval_effect(const sr_inval *q, size_t i, sr_effect *kind, size_t *len, int *depth)
 {
 	const entry *e = &q->entries[i];
 
+	*kind = SR_EFFECT_KEY;
 	*len = e->len;
 	if (depth != NULL)
 		*depth = depth_of(q, i);

@@ -30,7 +30,7 @@ static void close_client(int code, Datum arg)
 	(void) arg;
 	pg_host_set_uninterruptible(true);
 	pg_host_give_up_after(pg_setting_commit_timeout);
-	sr_flush(client, NULL, false, &flushed);
+	sr_flush(client, NULL, 0, &flushed);
 	if (flushed.kept + flushed.lost > 0)
 	{
 		pg_err_to_ascii(&flushed.err);

@@ -39,7 +39,8 @@ Datum pg_call_pending(FunctionCallInfo fcinfo, const sr_command *cmd)
 		Datum		values[2];
 		size_t		len;
 		int			depth;
-		const char *key = sr_inval_key(queue, i, &len, &depth);
+		sr_effect	kind;
+		const char *key = sr_inval_effect(queue, i, &kind, &len, &depth);
 		size_t		cut = Min(prefix, len);
 		sr_value	cell = {.type = SR_TYPE_TEXT, .data = key + cut, .len = len - cut};
 

@@ -38,8 +38,23 @@ typedef enum pg_on_error
 	PG_ON_ERROR_NULL
 } pg_on_error;
 
+typedef enum pg_durability
+{
+	PG_DURABILITY_OUTBOX,
+	PG_DURABILITY_MEMORY
+} pg_durability;
+
+typedef enum pg_commit_mode
+{
+	PG_COMMIT_SYNC,
+	PG_COMMIT_ASYNC
+} pg_commit_mode;
+
 extern int pg_setting_on_error; /* pg_on_error */
 extern int pg_setting_commit_timeout;
+extern int pg_setting_durability;  /* pg_durability */
+extern int pg_setting_commit_mode; /* pg_commit_mode */
+extern int pg_setting_ring_size;   /* kB, of shared memory */
 
 void pg_config_init(bool preloaded);
 /* True when a setting changed since the last call of pg_config_read. */
@@ -127,24 +142,84 @@ Datum pg_call_window(FunctionCallInfo fcinfo, const sr_command *cmd);
 /* Prepare to return rows by tuplestore; then add rows with tuplestore_putvalues. */
 struct Tuplestorestate *pg_materialize(FunctionCallInfo fcinfo, struct TupleDescData **desc);
 
-/* ---- invalidate.c, tables.c: the functions that know transactions and tables ---- */
+/* ---- invalidate.c, tables.c, outbox.c, cached.c: the functions that know transactions and tables ---- */
 
 Datum pg_call_invalidate(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_invalidate_tag(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_invalidate_pattern(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_on_commit(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_pending(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_outbox(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_outbox_drain(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_invalidate_off(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_invalidations(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_cached(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_cache_get(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_cache_fill(FunctionCallInfo fcinfo, const sr_command *cmd);
 
 /* ---- grant.c: redis_grant, redis_revoke ---- */
 
 Datum pg_call_grant(FunctionCallInfo fcinfo, const sr_command *cmd);
 
+/* ---- catalog.c: the extension's own tables in this database ---- */
+
+typedef enum pg_own
+{
+	PG_OUTBOX, /* table sqlredis_outbox(id bigint, created_at timestamptz, effects bytea) */
+	PG_OUTBOX_SEQUENCE, /* sqlredis_outbox_id */
+	PG_EPOCH /* unlogged table sqlredis_epoch(epoch bytea, system_identifier bigint, database oid) */
+} pg_own;
+
+/*
+ * Found by the extension, kept until the catalogue changes; InvalidOid: the extension is not in this
+ * database, or its update has not been run. Needs a transaction; reads the catalogue with any snapshot.
+ */
+Oid	 pg_own_relation(pg_own which);
+void pg_catalog_init(void);
+
 /* ---- xact.c: the queue of this transaction ---- */
 
 void pg_xact_init(void);
 /* Queue a key, without prefix, in the server's encoding. True: it is new. Raises without memory. */
-bool			pg_queue_key(const char *key, size_t len);
-const sr_inval *pg_queue(void);
+bool pg_queue_key(const char *key, size_t len);
+/* The same for another effect, whole as the core wants it: a tag's record, a pattern. */
+bool pg_queue_effect(sr_effect kind, const char *data, size_t len);
+/* A command line that sr_line_admit let through. */
+void			pg_queue_command(const sr_argv *cmd);
+const sr_inval *pg_queue(void); /* NULL: nothing was ever queued */
+
+/* ---- outbox.c: the table of what is owed; at heap level, for PRE_COMMIT and the worker ---- */
+
+/*
+ * Write effects of the running transaction's queue as rows (in chunks): in PRE_COMMIT, PRE_PREPARE.
+ * false: this transaction cannot (read-only, recovery, no such table): memory mode for it.
+ */
+bool pg_outbox_write(const sr_inval *queue);
+/* The outcome of that transaction: what was written is visible now, and delivered or not; or it is gone. */
+void pg_outbox_committed(bool delivered);
+void pg_outbox_aborted(void);
+
+/* ---- shared.c: shared memory: breakers, the ring of async commits, databases that have to be drained ---- */
+
+void pg_shared_init(void); /* while shared_preload_libraries is processed */
+bool pg_shared_available(void);
+
+/* ---- worker.c: the launcher and the drainers ---- */
+
+void pg_worker_init(void); /* while shared_preload_libraries is processed */
+
+/* ---- epoch.c: the database's side of the cache's epoch ---- */
+
+/*
+ * The epoch, made when crash recovery or a promotion emptied the table. False: none is to be had now
+ * (recovery, no extension), why says it. May assign a transaction id when it makes one.
+ */
+bool pg_epoch(unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
+
+/* ---- lookup.c: templates that are queries ---- */
+
+typedef struct pg_lookup pg_lookup;
 
 /* ---- templates.c: a trigger's templates, compiled for its relation ---- */
 

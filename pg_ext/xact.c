@@ -132,7 +132,7 @@ static void flush_at_commit(void)
 	sr_flush_result flushed;
 
 	pg_host_set_uninterruptible(true);
-	sr_flush(client, queue, true, &flushed);
+	sr_flush(client, queue, SR_FLUSH_COMMIT, &flushed);
 	pg_host_set_uninterruptible(false);
 	if (pg_client_refusal() != NULL)
 		flushed.err = *pg_client_refusal();

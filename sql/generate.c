@@ -277,6 +277,35 @@ static void print_sql(const signature *s)
 	print_rights(s);
 }
 
+/* clang-format off */
+static void print_own_objects(void)
+{
+	printf(
+		"-- The trigger function. Writing to a table that has the trigger needs no right on it;\n"
+		"-- creating the trigger does.\n\n"
+		"CREATE FUNCTION redis_invalidate()\n\tRETURNS trigger\n\tLANGUAGE C\n"
+		"\tAS 'MODULE_PATHNAME', 'pg_redis_invalidate_trigger';\n"
+		"REVOKE ALL ON FUNCTION redis_invalidate() FROM PUBLIC;\n"
+		"COMMENT ON FUNCTION redis_invalidate() IS\n"
+		"\t'Trigger: queues the keys that its arguments, templates such as user:{id}, name.';\n\n"
+		"-- What committed transactions owe Redis, written by the transactions themselves and deleted when it is\n"
+		"-- delivered: see redis_outbox(). Rows of this database speak of no other one, so a dump has none of them.\n\n"
+		"CREATE SEQUENCE sqlredis_outbox_id CACHE 32;\n"
+		"CREATE TABLE sqlredis_outbox (id bigint NOT NULL, created_at timestamptz NOT NULL, effects bytea NOT NULL)\n"
+		"\tWITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);\n\n"
+		"-- Emptied by crash recovery and by a promotion: what was cached before is then void.\n\n"
+		"CREATE UNLOGGED TABLE sqlredis_epoch (epoch bytea NOT NULL, system_identifier bigint NOT NULL,\n"
+		"\tdatabase oid NOT NULL);\n\n"
+		"-- Keeps triggers and their templates true when tables change.\n\n"
+		"CREATE FUNCTION redis_check_ddl()\n\tRETURNS event_trigger\n\tLANGUAGE C\n"
+		"\tAS 'MODULE_PATHNAME', 'pg_redis_check_ddl';\n"
+		"REVOKE ALL ON FUNCTION redis_check_ddl() FROM PUBLIC;\n"
+		"CREATE EVENT TRIGGER sqlredis_check_ddl ON ddl_command_end\n"
+		"\tWHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'ALTER TRIGGER')\n"
+		"\tEXECUTE FUNCTION redis_check_ddl();\n");
+}
+/* clang-format on */
+
 static void generate_sql(void)
 {
 	printf("-- sqlredis %s: generated from common/commands.def by `make docs`. Do not edit.\n\n"
@@ -293,14 +322,7 @@ static void generate_sql(void)
 		else if (!(sr_command_find(entries[i].name)->flags & SR_SQLITE_ONLY))
 			each_function(&entries[i], print_sql);
 	}
-	printf(
-		"-- The trigger function. Writing to a table that has the trigger needs no right on it;\n"
-		"-- creating the trigger does.\n\n"
-		"CREATE FUNCTION redis_invalidate()\n\tRETURNS trigger\n\tLANGUAGE C\n"
-		"\tAS 'MODULE_PATHNAME', 'pg_redis_invalidate_trigger';\n"
-		"REVOKE ALL ON FUNCTION redis_invalidate() FROM PUBLIC;\n"
-		"COMMENT ON FUNCTION redis_invalidate() IS\n"
-		"\t'Trigger: queues the keys that its arguments, templates such as user:{id}, name.';\n");
+	print_own_objects();
 }
 
 /* ---- reference ---- */

@@ -1628,7 +1628,7 @@ CREATE FUNCTION redis_invalidate_on(relation regclass, VARIADIC template text[])
 	AS 'MODULE_PATHNAME', 'pg_redis_invalidate_on';
 REVOKE ALL ON FUNCTION redis_invalidate_on(regclass, VARIADIC text[]) FROM PUBLIC;
 COMMENT ON FUNCTION redis_invalidate_on(regclass, VARIADIC text[]) IS
-	'From now on a change of a row deletes the keys its templates name, at commit: ''user:{id}'' takes the column id of the old and of the new row. Replaces earlier templates; how many there are.';
+	'From now on a change of a row deletes the keys its templates name, at commit: ''user:{id}'' takes the column id of the old and of the new row. A template that begins with SELECT or WITH is a query whose first column gives keys: ''SELECT ''''team:'''' || team_id FROM members WHERE user_id = {id}''; it is run for each changed row, with the rights of the table''s owner (PostgreSQL) and names looked up in the table''s schema. Replaces earlier templates; how many there are.';
 
 CREATE FUNCTION redis_invalidate_off(relation regclass)
 	RETURNS boolean
@@ -1647,12 +1647,134 @@ COMMENT ON FUNCTION redis_invalidations() IS
 	'The relations whose changes invalidate keys, their templates as a JSON array, and how.';
 
 CREATE FUNCTION redis_pending()
-	RETURNS TABLE (key text, depth bigint)
+	RETURNS TABLE (key text, depth bigint, kind text)
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_pending';
 REVOKE ALL ON FUNCTION redis_pending() FROM PUBLIC;
 COMMENT ON FUNCTION redis_pending() IS
-	'The keys this transaction will delete at commit, and how many savepoints deep each was queued.';
+	'What this transaction will send at commit, in order: kind is key, tag, pattern or command (a command''s words stand in key), and depth how many savepoints deep it was queued.';
+
+CREATE FUNCTION redis_invalidate_tag(VARIADIC tag text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_invalidate_tag';
+REVOKE ALL ON FUNCTION redis_invalidate_tag(VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_invalidate_tag(VARIADIC text[]) IS
+	'At commit voids every entry that redis_cache_fill filled under one of the tags; how many tags were new to the queue.';
+
+CREATE FUNCTION redis_invalidate_pattern(pattern text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_invalidate_pattern';
+REVOKE ALL ON FUNCTION redis_invalidate_pattern(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_invalidate_pattern(text) IS
+	'At commit deletes every key that matches a glob pattern, coherent entries included: SCAN in batches, which takes as long as Redis has keys. A key that is written during that scan may stay. 1 when the pattern is new to the queue.';
+
+CREATE FUNCTION redis_on_commit(command text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_on_commit';
+REVOKE ALL ON FUNCTION redis_on_commit(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_on_commit(text) IS
+	'Runs a Redis command when this transaction commits, in order with the others of its transaction, and never when it rolls back; 1. Outside a transaction at once. With durability outbox it is delivered at least once, and an id that Redis remembers for a day makes a repeat harmless. Transactions may overtake each other. The key prefix is not applied.';
+
+CREATE FUNCTION redis_on_commit(command text, VARIADIC arg text[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_on_commit';
+REVOKE ALL ON FUNCTION redis_on_commit(text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_on_commit(text, VARIADIC text[]) IS
+	'Runs a Redis command when this transaction commits, in order with the others of its transaction, and never when it rolls back; 1. Outside a transaction at once. With durability outbox it is delivered at least once, and an id that Redis remembers for a day makes a repeat harmless. Transactions may overtake each other. The key prefix is not applied.';
+
+CREATE FUNCTION redis_on_commit(command text, VARIADIC arg "any")
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_on_commit';
+REVOKE ALL ON FUNCTION redis_on_commit(text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_on_commit(text, VARIADIC "any") IS
+	'Runs a Redis command when this transaction commits, in order with the others of its transaction, and never when it rolls back; 1. Outside a transaction at once. With durability outbox it is delivered at least once, and an id that Redis remembers for a day makes a repeat harmless. Transactions may overtake each other. The key prefix is not applied.';
+
+CREATE FUNCTION redis_outbox()
+	RETURNS TABLE (id bigint, keys text, created_at double precision, attempts bigint, last_error text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_outbox';
+REVOKE ALL ON FUNCTION redis_outbox() FROM PUBLIC;
+COMMENT ON FUNCTION redis_outbox() IS
+	'What committed transactions still owe Redis: what each row of the outbox holds as a JSON array (the first hundred), when it was written in seconds since 1970, how often delivery failed since it last succeeded, and why.';
+
+CREATE FUNCTION redis_outbox_drain()
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_outbox_drain';
+REVOKE ALL ON FUNCTION redis_outbox_drain() FROM PUBLIC;
+COMMENT ON FUNCTION redis_outbox_drain() IS
+	'Delivers now what waits in the outbox; how many of its rows. An error says why Redis could not be told; the rows stay.';
+
+-- The coherent cache
+
+CREATE FUNCTION redis_cached(key text, ttl double precision, query text)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cached';
+REVOKE ALL ON FUNCTION redis_cached(text, double precision, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cached(text, double precision, text) IS
+	'The cached answer of a query, or runs it and caches what it answers for ttl seconds: one column, at most one row, as text; NULL is cached, too. Arguments are bound ($1, ?1), never spliced. Many that miss at once run the query once. The answer is the key''s: put into the key whatever the answer depends on. A Redis that is away costs no answer.';
+
+CREATE FUNCTION redis_cached(key text, ttl double precision, query text, VARIADIC arg text[])
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cached';
+REVOKE ALL ON FUNCTION redis_cached(text, double precision, text, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cached(text, double precision, text, VARIADIC text[]) IS
+	'The cached answer of a query, or runs it and caches what it answers for ttl seconds: one column, at most one row, as text; NULL is cached, too. Arguments are bound ($1, ?1), never spliced. Many that miss at once run the query once. The answer is the key''s: put into the key whatever the answer depends on. A Redis that is away costs no answer.';
+
+CREATE FUNCTION redis_cached(key text, ttl double precision, query text, VARIADIC arg "any")
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cached';
+REVOKE ALL ON FUNCTION redis_cached(text, double precision, text, VARIADIC "any") FROM PUBLIC;
+COMMENT ON FUNCTION redis_cached(text, double precision, text, VARIADIC "any") IS
+	'The cached answer of a query, or runs it and caches what it answers for ttl seconds: one column, at most one row, as text; NULL is cached, too. Arguments are bound ($1, ?1), never spliced. Many that miss at once run the query once. The answer is the key''s: put into the key whatever the answer depends on. A Redis that is away costs no answer.';
+
+CREATE FUNCTION redis_cache_get(key text)
+	RETURNS TABLE (value text, lease text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cache_get';
+REVOKE ALL ON FUNCTION redis_cache_get(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cache_get(text) IS
+	'The entry''s value; or a lease, to compute the value after it in a statement of its own and hand it to redis_cache_fill; or neither: somebody else is computing it, or this transaction may not fill. value and lease both NULL: compute it and do not fill. One row.';
+
+CREATE FUNCTION redis_cache_get_bytea(key text)
+	RETURNS TABLE (value bytea, lease text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cache_get';
+REVOKE ALL ON FUNCTION redis_cache_get_bytea(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cache_get_bytea(text) IS
+	'The entry''s value; or a lease, to compute the value after it in a statement of its own and hand it to redis_cache_fill; or neither: somebody else is computing it, or this transaction may not fill. value and lease both NULL: compute it and do not fill. One row.';
+
+CREATE FUNCTION redis_cache_fill(key text, lease text, value text, ttl double precision)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cache_fill';
+REVOKE ALL ON FUNCTION redis_cache_fill(text, text, text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cache_fill(text, text, text, double precision) IS
+	'Fills the entry for ttl seconds if the lease still holds it; whether it did. A NULL value is cached as NULL, a NULL lease fills nothing. An entry with tags is void, too, when redis_invalidate_tag names one of them.';
+
+CREATE FUNCTION redis_cache_fill(key text, lease text, value text, ttl double precision, VARIADIC tag text[])
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cache_fill';
+REVOKE ALL ON FUNCTION redis_cache_fill(text, text, text, double precision, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cache_fill(text, text, text, double precision, VARIADIC text[]) IS
+	'Fills the entry for ttl seconds if the lease still holds it; whether it did. A NULL value is cached as NULL, a NULL lease fills nothing. An entry with tags is void, too, when redis_invalidate_tag names one of them.';
+
+CREATE FUNCTION redis_cache_fill(key text, lease text, value anynonarray, ttl double precision, VARIADIC tag text[])
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cache_fill';
+REVOKE ALL ON FUNCTION redis_cache_fill(text, text, anynonarray, double precision, VARIADIC text[]) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cache_fill(text, text, anynonarray, double precision, VARIADIC text[]) IS
+	'Fills the entry for ttl seconds if the lease still holds it; whether it did. A NULL value is cached as NULL, a NULL lease fills nothing. An entry with tags is void, too, when redis_invalidate_tag names one of them.';
 
 -- Operations
 
@@ -1729,3 +1851,26 @@ CREATE FUNCTION redis_invalidate()
 REVOKE ALL ON FUNCTION redis_invalidate() FROM PUBLIC;
 COMMENT ON FUNCTION redis_invalidate() IS
 	'Trigger: queues the keys that its arguments, templates such as user:{id}, name.';
+
+-- What committed transactions owe Redis, written by the transactions themselves and deleted when it is
+-- delivered: see redis_outbox(). Rows of this database speak of no other one, so a dump has none of them.
+
+CREATE SEQUENCE sqlredis_outbox_id CACHE 32;
+CREATE TABLE sqlredis_outbox (id bigint NOT NULL, created_at timestamptz NOT NULL, effects bytea NOT NULL)
+	WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Emptied by crash recovery and by a promotion: what was cached before is then void.
+
+CREATE UNLOGGED TABLE sqlredis_epoch (epoch bytea NOT NULL, system_identifier bigint NOT NULL,
+	database oid NOT NULL);
+
+-- Keeps triggers and their templates true when tables change.
+
+CREATE FUNCTION redis_check_ddl()
+	RETURNS event_trigger
+	LANGUAGE C
+	AS 'MODULE_PATHNAME', 'pg_redis_check_ddl';
+REVOKE ALL ON FUNCTION redis_check_ddl() FROM PUBLIC;
+CREATE EVENT TRIGGER sqlredis_check_ddl ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'ALTER TRIGGER')
+	EXECUTE FUNCTION redis_check_ddl();

@@ -115,6 +115,12 @@ static scalar_fn implementation(const sr_command *cmd)
 		const char *name;
 		scalar_fn	scalar;
 	} own[] = {{"redis_invalidate", sq_invalidate},
+			   {"redis_invalidate_tag", sq_invalidate_tag},
+			   {"redis_invalidate_pattern", sq_invalidate_pattern},
+			   {"redis_on_commit", sq_on_commit},
+			   {"redis_outbox_drain", sq_outbox_drain},
+			   {"redis_cached", sq_cached},
+			   {"redis_cache_fill", sq_cache_fill},
 			   {"redis_invalidate_on", sq_invalidate_on},
 			   {"redis_invalidate_off", sq_invalidate_off},
 			   {"redis_config", sq_config}};

@@ -25,7 +25,7 @@ static bool dial_once(sq_db *st, sr_client *client, sr_err *err)
 		sr_flush_result delivered;
 
 		if (sr_client_backlog(client) > 0)
-			sr_flush(client, NULL, false, &delivered);
+			sr_flush(client, NULL, 0, &delivered);
 		return true;
 	}
 	if (failure.cls == SR_E_INTERRUPTED)
@@ -148,10 +148,11 @@ static int pending_next(sq_rows *rows, const sr_value **cells, sr_err *err)
 	size_t		len, prefix;
 	int			depth;
 	const char *key;
+	sr_effect	kind;
 
 	if (p->at >= p->end || p->at >= sr_inval_count(p->st->queue))
 		return 0;
-	key = sr_inval_key(p->st->queue, p->at++, &len, &depth);
+	key = sr_inval_effect(p->st->queue, p->at++, &kind, &len, &depth);
 	sr_client_prefix(p->st->client, &prefix);
 	if (prefix > len)
 		prefix = len;

@@ -25,9 +25,13 @@ typedef struct sq_settings
 	char   *url; /* malloc'ed texts; NULL: not set */
 	char   *password;
 	char   *key_prefix;
-	char   *invalidate_keys;								  /* glob patterns, comma separated */
-	char   *on_error;										  /* "error" (also NULL) or "null" */
-	char   *trigger_mode;									  /* "main" (also NULL) or "temp" */
+	char   *invalidate_keys;		 /* glob patterns, comma separated */
+	char   *on_error;				 /* "error" (also NULL) or "null" */
+	char   *trigger_mode;			 /* "main" (also NULL), "temp" or "outbox" */
+	char   *durability;				 /* "outbox" (also NULL) or "memory" */
+	char   *commit_mode;			 /* "sync" (also NULL) or "async" */
+	int64_t trigger_commands;		 /* 1: triggers of a file may call redis_on_commit */
+	int64_t cache_lease, cache_wait; /* ms */
 	int64_t connect_timeout, command_timeout, commit_timeout; /* ms */
 	int64_t retries, max_reply, pending_max;
 } sq_settings;
@@ -174,9 +178,33 @@ bool sq_txn_enlist(sq_db *st, sr_err *err);
 /* Deliver the queue and the backlog; logs what could not be. commit: as sr_flush has it. */
 void sq_flush(sq_db *st, bool commit);
 
+/* ---- outbox.c: the tables sqlredis_outbox and sqlredis_epoch of a database file ---- */
+
+/* Create both in the schema where they are missing: an ordinary change of the running transaction. */
+bool	 sq_outbox_create(sqlite3 *db, const char *schema, sr_err *err);
+sq_rows *sq_outbox_open(sq_db *st, sr_err *err);
+void	 sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+
+/* ---- courier.c: a thread that delivers what could not be sent, and never opens SQLite ---- */
+
+typedef struct sq_courier sq_courier;
+
+/* ---- epoch.c: the database's side of the cache's epoch ---- */
+
+bool sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
+
+/* ---- cached.c ---- */
+
+void	 sq_cached(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+void	 sq_cache_fill(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+sq_rows *sq_cache_get_open(sq_db *st, const sr_value *key, sr_err *err);
+
 /* ---- invalidate.c ---- */
 
 void	 sq_invalidate(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+void	 sq_invalidate_tag(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+void	 sq_invalidate_pattern(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+void	 sq_on_commit(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 sq_rows *sq_pending_open(sq_db *st, sr_err *err);
 
 /* ---- relation.c: a table, its columns and what makes its rows unique ---- */

@@ -152,7 +152,7 @@ void sq_flush(sq_db *st, bool commit)
 
 	/* SQL inside a commit would leave a write transaction open behind it. */
 	st->no_sql = was || commit;
-	sr_flush(st->client, st->queue, commit, &result);
+	sr_flush(st->client, st->queue, commit ? SR_FLUSH_COMMIT : 0, &result);
 	st->no_sql = was;
 	if (result.kept + result.lost == 0)
 		return;

@@ -1,5 +1,6 @@
 """The table of functions, as build/test/comparison/table prints it from common/commands.def."""
 
+import glob
 import json
 import os
 import re
@@ -58,5 +59,8 @@ def read():
 
 def names_in_source():
     """The names in commands.def itself: nothing may be lost on the way."""
-    with open(os.path.join(TOP, "common/commands.def")) as file:
-        return re.findall(r"(?m)^FUNCTION\((\w+),", file.read())
+    found = []
+    for path in sorted(glob.glob(os.path.join(TOP, "common/*.def"))):
+        with open(path) as file:
+            found += re.findall(r"(?m)^FUNCTION\((\w+),", file.read())
+    return found

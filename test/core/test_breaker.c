@@ -103,7 +103,7 @@ static void test_full_backlog(void)
 	for (int i = 0; i < 3; i++)
 	{
 		sr_inval_push(q, i < 2 ? "same" : "other", i < 2 ? 4 : 5, 1);
-		sr_flush(c, q, false, &r);
+		sr_flush(c, q, 0, &r);
 		CHECK(r.kept == 1 && r.lost == (i == 2), i == 0	  ? "a key is kept"
 												 : i == 1 ? "the same key again takes no more room"
 														  : "another one finds none");

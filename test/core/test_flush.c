@@ -40,13 +40,13 @@ static void test_flush(void)
 	ask(c, "FLUSHALL");
 	ask(c, "MSET flush:0 a flush:511 b flush:512 c flush:99999 d other e");
 	begun = host_now(&state);
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	printf("# 100,000 keys in %lld ms\n", (long long) (host_now(&state) - begun));
 	CHECK(flushed(&r, 100000, 0, 0) && sr_inval_count(q) == 0, "a hundred thousand keys");
 	CHECK(is(ask(c, "KEYS *"), "[\"other\"]"), "are gone");
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 0, 0), "nothing to do");
-	sr_flush(c, NULL, true, &r);
+	sr_flush(c, NULL, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 0, 0), "no queue at all");
 	ask(c, "DEL other");
 	sr_inval_free(q);
@@ -60,26 +60,26 @@ static void test_backlog(void)
 	sr_inval	   *q = queue("a:%d", 1000);
 	sr_flush_result r;
 
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 1000, 0) && r.err.cls == SR_E_CONNECT, "in a COMMIT nobody dials");
 	CHECK(sr_inval_count(q) == 0 && sr_client_backlog(c) == 1000, "the keys are kept");
 	sr_inval_push(q, "b", 1, 3);
 	sr_inval_push(q, "a:5", 3, 3);
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 1001, 0), "more join them, once each");
 	ask(c, "SET late 1");
 	CHECK(sr_client_backlog(c) == 0 && sr_client_stats(c)->invalidations_sent == 1001,
 		  "the next call delivers them");
 	kill_others();
 	sr_inval_push(q, "late", 4, 1);
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 1, 0), "a connection that broke is not replaced in a COMMIT");
-	sr_flush(c, NULL, false, &r);
+	sr_flush(c, NULL, 0, &r);
 	CHECK(flushed(&r, 1, 0, 0) && is(ask(c, "GET late"), "null"), "outside it is");
 	ask(c, "PING");
 	kill_others();
 	sr_inval_push(q, "late", 4, 1);
-	sr_flush(c, q, false, &r);
+	sr_flush(c, q, 0, &r);
 	CHECK(flushed(&r, 1, 0, 0), "and what it lost is sent again");
 	sr_inval_free(q);
 	sr_client_free(c);
@@ -94,10 +94,10 @@ static void test_pending_max(void)
 
 	s.pending_max = 30;
 	c = client(&s);
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 30, 70), "what is beyond pending_max is lost, and counted");
 	sr_inval_push(q, "one more", 8, 0);
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 30, 1), "and so is the next");
 	sr_inval_free(q);
 	sr_client_free(c);
@@ -123,7 +123,7 @@ static void test_refused_keys(void)
 	CHECK(has(ask(c, "GET no:1"), "permission: NOPERM"), "NOPERM");
 	sr_inval_push(q, "no:1", 4, 1);
 	sr_inval_push(q, "ok:last", 7, 1);
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 1001, 0, 1) && r.err.cls == SR_E_PERMISSION,
 		  "one forbidden key does not hold the others back");
 	CHECK(is(ask(admin, "EXISTS ok:1 ok:999"), "0"), "which are gone");
@@ -150,14 +150,14 @@ static void test_not_now(void)
 	ask(c, "FLUSHALL");
 	ask(c, "SET a:7 x");
 	ask(c, "REPLICAOF 127.0.0.1 1");
-	sr_flush(c, q, true, &r);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 0, 20000, 0) && r.err.cls == SR_E_READONLY, "a replica refuses: kept");
 	commands = sr_client_stats(c)->commands;
 	CHECK(has(ask(c, "SET x 1"), "read only: READONLY") &&
 			  sr_client_stats(c)->commands == commands + 1,
 		  "not tried before every call");
 	ask(c, "REPLICAOF NO ONE");
-	sr_flush(c, NULL, false, &r);
+	sr_flush(c, NULL, 0, &r);
 	CHECK(flushed(&r, 20000, 0, 0) && is(ask(c, "GET a:7"), "null"), "delivered later");
 	sr_inval_free(q);
 	sr_client_free(c);

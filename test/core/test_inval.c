@@ -22,7 +22,7 @@ static bool holds(const sr_inval *q, const char *expected)
 
 	for (size_t i = 0; i < sr_inval_count(q); i++)
 	{
-		const char *key = sr_inval_key(q, i, &len, &depth);
+		const char *key = sr_inval_effect(q, i, &(sr_effect){0}, &len, &depth);
 		size_t		at = strlen(text);
 
 		snprintf(text + at, sizeof text - at, "%s%.*s@%d", i ? " " : "", (int) len, key, depth);
@@ -110,7 +110,7 @@ static bool same(const model *m, const sr_inval *q)
 	{
 		size_t		len;
 		int			depth;
-		const char *key = sr_inval_key(q, i, &len, &depth);
+		const char *key = sr_inval_effect(q, i, &(sr_effect){0}, &len, &depth);
 
 		if (depth != m->depth[i] || len != sizeof(int) || memcmp(key, &m->key[i], len) != 0)
 			return false;

@@ -1,5 +1,6 @@
 """Who may call what: every function of the extension, found in the catalogue."""
 
+import glob
 import os
 import re
 
@@ -22,8 +23,7 @@ def rows(text):
 
 def groups():
     """The table's access groups by function name."""
-    with open(os.path.join(TOP, "common/commands.def")) as file:
-        text = file.read()
+    text = "".join(open(path).read() for path in sorted(glob.glob(os.path.join(TOP, "common/*.def"))))
     rest = r"(?:NULL|\w+), (?:NULL|\w+), \"[\d.]+\",\n"
     found = dict(re.findall(r"^FUNCTION\((\w+), .*?(PUBLIC|READ|WRITE|ADMIN), " + rest, text,
                             re.M | re.S))

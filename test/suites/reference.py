@@ -1,5 +1,6 @@
 """The examples of docs/reference.md, run in both engines; every function of the table has one."""
 
+import glob
 import os
 import re
 
@@ -25,8 +26,11 @@ def example_of(heading, body):
 
 def functions():
     """The names in the table, whatever generated the page."""
-    with open(os.path.join(TOP, "common/commands.def")) as file:
-        return re.findall(r"(?m)^FUNCTION\((\w+),", file.read())
+    found = []
+    for path in sorted(glob.glob(os.path.join(TOP, "common/*.def"))):
+        with open(path) as file:
+            found += re.findall(r"(?m)^FUNCTION\((\w+),", file.read())
+    return found
 
 
 def main():
