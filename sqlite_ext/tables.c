@@ -135,10 +135,14 @@ static int next_row(sqlite3_vtab_cursor *base)
 	return got < 0 ? failed(c, &err) : SQLITE_OK;
 }
 
-static bool open_own(cursor *c, const sq_function *f, sr_err *err)
+static bool open_own(cursor *c, const sq_function *f, const sr_value *args, sr_err *err)
 {
 	if (strcmp(f->cmd->name, "redis_pending") == 0)
 		c->own = sq_pending_open(f->st, err);
+	else if (strcmp(f->cmd->name, "redis_outbox") == 0)
+		c->own = sq_outbox_open(f->st, err);
+	else if (strcmp(f->cmd->name, "redis_cache_get") == 0)
+		c->own = sq_cache_get_open(f->st, &args[0], err);
 	else
 		c->own = sq_tracked_open(f->st, err);
 	return c->own != NULL;
@@ -190,7 +194,7 @@ static bool open_rows(cursor *c, int plan, int argc, sqlite3_value **argv, sr_er
 	if (!keep_arguments(c, plan, argv, args, err))
 		return false;
 	if (f->cmd->flags & SR_ENGINE)
-		return open_own(c, f, err);
+		return open_own(c, f, args, err);
 	if (c->by_key)
 	{
 		c->own = sq_keys_open(f, t->fixed, args, argv[argc - 1], (plan & SQ_PLAN_SET) != 0, err);
