@@ -21,6 +21,7 @@ void _PG_init(void)
 
 	pg_config_init(shared || loaded_for_session());
 	pg_client_init(shared);
+	pg_catalog_init();
 	pg_xact_init();
 	pg_templates_init();
 }
