@@ -24,24 +24,28 @@ typedef enum sr_effect
 	SR_EFFECT_KEY, /* a whole key: it, its coherent entry and lease are deleted */
 	SR_EFFECT_TAG, /* the whole key of a tag's record (sr_tag_key): what was filled under it is void */
 	SR_EFFECT_PATTERN, /* a glob over whole keys: those that match and their entries are deleted */
-	SR_EFFECT_COMMANDS /* commands sent together, once: sr_effects_commands reads them */
+	SR_EFFECT_COMMANDS /* commands sent together, once: sr_effects_command reads them */
 } sr_effect;
 
 typedef enum sr_push
 {
 	SR_PUSH_NEW,
 	SR_PUSH_DUPLICATE,
-	SR_PUSH_NO_MEMORY /* or over SR_INVAL_MAX_BYTES */
+	SR_PUSH_NO_MEMORY /* or too large: SR_INVAL_MAX_BYTES */
 } sr_push;
 
 #define SR_INVAL_MAX_BYTES ((size_t) 1 << 30)
+#define SR_COMMAND_ARGS	   7000 /* words of one command: what Redis's Lua can unpack */
 
 sr_inval *sr_inval_new(void);
 void	  sr_inval_free(sr_inval *q);
 sr_push	  sr_inval_push(sr_inval *q, const char *key, size_t len, int depth); /* SR_EFFECT_KEY */
 /* data of a COMMANDS effect is as sr_inval_effect gave it, of this process or of another one. */
 sr_push sr_inval_push_effect(sr_inval *q, sr_effect kind, const char *data, size_t len, int depth);
-/* One command, which has passed sr_line_admit; it joins the group before it if that has the same depth. */
+/*
+ * One command, which has passed sr_line_admit; it joins the group before it if that has the same depth. One
+ * of more than SR_COMMAND_ARGS words is too large, too.
+ */
 sr_push sr_inval_push_command(sr_inval *q, const sr_argv *cmd, int depth);
 void	sr_inval_release(sr_inval *q, int n);	  /* depth = min(depth, n) */
 void	sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are dropped */
@@ -65,7 +69,18 @@ const char *sr_effect_name(sr_effect kind);
 bool sr_effects_pack(const sr_inval *q, size_t *at, size_t max, sr_buf *out);
 /* Add what was packed to q, at depth 0. Fails on bytes that are not what sr_effects_pack makes. */
 bool sr_effects_unpack(sr_inval *q, const void *data, size_t len, sr_err *err);
-/* An effect in words: a key, a tag's or a command line. Appended to out, UTF-8 whatever it was. */
+/*
+ * The command at *pos of a COMMANDS effect (SR_COMMANDS_ID first), argument by argument: *argc of them,
+ * which sr_effects_argument reads. false: no more, or not what sr_inval_push_command makes (*pos < len).
+ */
+#define SR_COMMANDS_ID 16 /* bytes of the id before the first command */
+bool sr_effects_command(const char *data, size_t len, size_t *pos, size_t *argc);
+bool sr_effects_argument(const char *data, size_t len, size_t *pos, const char **arg,
+						 size_t *arg_len);
+/*
+ * An effect in words: a key, a tag's name or command lines, one a line. Appended to out, UTF-8 without
+ * zero bytes whatever it was.
+ */
 bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *out);
 /* The first limit effects of what was packed as a JSON array, "... 5 more" at its end. */
 bool sr_effects_json(const void *data, size_t len, size_t limit, sr_buf *out, sr_err *err);

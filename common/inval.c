@@ -1,25 +1,30 @@
 /*
- * inval.c - the keys one transaction will delete: an ordered set with nesting depths. No I/O.
+ * inval.c - what one transaction will do to Redis: an ordered set with nesting depths. No I/O.
  *
- * Three arrays: the keys' bytes end to end, an entry for each key, and a stack of marks. Depths never
- * decrease along the entries, because a key is added at the current depth and closing a level
- * lowers (release) or removes (rollback) all deeper ones first. So a level is a tail of the list,
+ * Three arrays: the effects' bytes end to end, an entry for each effect, and a stack of marks. Depths
+ * never decrease along the entries, because an effect is added at the current depth and closing a
+ * level lowers (release) or removes (rollback) all deeper ones first. So a level is a tail of the list,
  * a mark says where it begins, and closing it costs no more than what it removes. A duplicate keeps
  * its first place, which is its smallest depth.
  *
  * The hash table is open addressing with linear probing. Entries are removed only from the tail, in
- * the reverse of their insertion, so that a removal just empties its slot.
+ * the reverse of their insertion, so that a removal just empties its slot. A key that is there twice,
+ * before commands and after them, has one slot: of the later entry, which remembers the earlier one.
  */
 #include "core.h"
+#include "mutation.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct entry
 {
-	size_t	 at; /* offset of the key in bytes */
-	uint32_t len;
-	uint32_t hash;
+	uint32_t at; /* offset in bytes */
+	uint32_t len : 30;
+	uint32_t kind : 2;
+	uint32_t hash;	 /* of COMMANDS: how many commands */
+	uint32_t before; /* the same once more, as in slots; of COMMANDS: barrier until they came */
 } entry;
 
 typedef struct mark
@@ -36,6 +41,8 @@ struct sr_inval
 	size_t	  count, cap;
 	uint32_t *slots; /* entry number + 1, 0: empty; a power of two, at least twice cap */
 	size_t	  slot_count;
+	size_t	  barrier; /* the first entry behind the last COMMANDS */
+	size_t	  counts[SR_EFFECT_COMMANDS + 1];
 	mark	 *marks;
 	size_t	  mark_count, mark_cap;
 };
@@ -43,6 +50,10 @@ struct sr_inval
 /* What an emptied queue keeps for the next transaction. */
 #define KEEP_ENTRIES 1024
 #define KEEP_BYTES	 65536
+
+/* A group is one script, which Redis runs alone; and its bytes are copied once more on the way. */
+#define GROUP_COMMANDS 64
+#define GROUP_BYTES	   ((size_t) 32 * 1024)
 
 sr_inval *sr_inval_new(void)
 {
@@ -67,16 +78,18 @@ void sr_inval_free(sr_inval *q)
 }
 
 /* FNV-1a, folded; eight bytes at a time would matter only for keys longer than any sane one. */
-static uint32_t hash_key(const char *key, size_t len)
+static uint32_t hash_bytes(sr_effect kind, const char *key, size_t len)
 {
-	uint64_t h = 1469598103934665603u;
+	uint64_t h = 1469598103934665603u + (uint64_t) kind;
 
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ (unsigned char) key[i]) * 1099511628211u;
 	return (uint32_t) (h ^ (h >> 32));
 }
 
-static size_t find_slot(const sr_inval *q, const char *key, size_t len, uint32_t hash)
+/* The slot of an effect that is no COMMANDS, or the empty one where it belongs. */
+static size_t find_slot(const sr_inval *q, sr_effect kind, const char *key, size_t len,
+						uint32_t hash)
 {
 	size_t mask = q->slot_count - 1;
 	size_t slot = hash & mask;
@@ -85,9 +98,21 @@ static size_t find_slot(const sr_inval *q, const char *key, size_t len, uint32_t
 	{
 		const entry *e = &q->entries[q->slots[slot] - 1];
 
-		if (e->hash == hash && e->len == len && memcmp(q->bytes + e->at, key, len) == 0)
+		if (e->hash == hash && e->len == len && e->kind == kind &&
+			memcmp(q->bytes + e->at, key, len) == 0)
 			break;
 	}
+	return slot;
+}
+
+/* The slot that holds entry number i + 1. */
+static size_t slot_of(const sr_inval *q, const entry *e, size_t number)
+{
+	size_t mask = q->slot_count - 1;
+	size_t slot = e->hash & mask;
+
+	while (q->slots[slot] != number)
+		slot = (slot + 1) & mask;
 	return slot;
 }
 
@@ -113,11 +138,11 @@ static bool grow_entries(sr_inval *q)
 	q->cap = cap;
 	for (size_t i = 0; i < q->count; i++)
 	{
-		size_t slot = q->entries[i].hash & (q->slot_count - 1);
+		const entry *e = &q->entries[i];
 
-		while (slots[slot] != 0)
-			slot = (slot + 1) & (q->slot_count - 1);
-		slots[slot] = (uint32_t) i + 1;
+		/* an empty slot, or the one that its earlier entry has just taken */
+		if (e->kind != SR_EFFECT_COMMANDS)
+			slots[slot_of(q, e, e->before)] = (uint32_t) i + 1;
 	}
 	return true;
 }
@@ -158,31 +183,153 @@ static bool ensure_mark(sr_inval *q, int depth)
 	return true;
 }
 
-sr_push sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
+/* Room for one more entry at depth, and what is deeper closed. */
+static bool make_entry(sr_inval *q, int depth)
 {
-	uint32_t hash = hash_key(key, len);
-	size_t	 slot;
-
-	if (len > SR_INVAL_MAX_BYTES)
-		return SR_PUSH_NO_MEMORY;
 	/* A level that was closed without our being told: its entries belong to the one around it. */
 	sr_inval_release(q, depth);
-	if (q->count == q->cap && !grow_entries(q))
-		return SR_PUSH_NO_MEMORY;
-	slot = find_slot(q, key, len, hash);
-	if (q->slots[slot] != 0)
-		return SR_PUSH_DUPLICATE;
-	if (q->bytes_len + len > q->bytes_cap && !grow_bytes(q, q->bytes_len + len))
-		return SR_PUSH_NO_MEMORY;
-	if (!ensure_mark(q, depth))
-		return SR_PUSH_NO_MEMORY;
+	return q->count < q->cap || grow_entries(q);
+}
+
+static bool make_bytes(sr_inval *q, size_t len)
+{
+	if (len >= SR_INVAL_MAX_BYTES)
+		return false;
+	return q->bytes_len + len <= q->bytes_cap || grow_bytes(q, q->bytes_len + len);
+}
+
+/* Room is there. before and hash as in entry. */
+static entry *append(sr_inval *q, sr_effect kind, const char *data, size_t len)
+{
+	entry *e = &q->entries[q->count++];
+
+	*e = (entry){.at = (uint32_t) q->bytes_len, .len = (uint32_t) len, .kind = kind};
 	if (len > 0)
-		memcpy(q->bytes + q->bytes_len, key, len);
-	q->entries[q->count] = (entry){.at = q->bytes_len, .len = (uint32_t) len, .hash = hash};
+		memcpy(q->bytes + q->bytes_len, data, len);
 	q->bytes_len += len;
-	q->slots[slot] = (uint32_t) ++q->count;
+	q->counts[kind]++;
+	return e;
+}
+
+/* commands: how many, for later ones to know whether they may join. */
+static sr_push push_commands(sr_inval *q, const char *data, size_t len, uint32_t commands,
+							 int depth)
+{
+	entry *e;
+
+	if (!make_entry(q, depth) || !make_bytes(q, len) || !ensure_mark(q, depth))
+		return SR_PUSH_NO_MEMORY;
+	e = append(q, SR_EFFECT_COMMANDS, data, len);
+	e->hash = commands;
+	e->before = (uint32_t) q->barrier;
+	q->barrier = q->count;
 	return SR_PUSH_NEW;
 }
+
+sr_push sr_inval_push_effect(sr_inval *q, sr_effect kind, const char *data, size_t len, int depth)
+{
+	uint32_t hash;
+	size_t	 slot;
+	size_t	 barrier = sr_without(COMMAND_ORDER) ? 0 : q->barrier;
+	entry	*e;
+
+	/* A group that was made elsewhere may have been delivered: nothing may join it. */
+	if (kind == SR_EFFECT_COMMANDS)
+		return push_commands(q, data, len, GROUP_COMMANDS, depth);
+	hash = hash_bytes(kind, data, len);
+	if (!make_entry(q, depth))
+		return SR_PUSH_NO_MEMORY;
+	slot = find_slot(q, kind, data, len, hash);
+	if (q->slots[slot] > barrier)
+		return SR_PUSH_DUPLICATE;
+	if (!make_bytes(q, len) || !ensure_mark(q, depth))
+		return SR_PUSH_NO_MEMORY;
+	e = append(q, kind, data, len);
+	e->hash = hash;
+	e->before = q->slots[slot];
+	q->slots[slot] = (uint32_t) q->count;
+	return SR_PUSH_NEW;
+}
+
+sr_push sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
+{
+	return sr_inval_push_effect(q, SR_EFFECT_KEY, key, len, depth);
+}
+
+/* ---- commands ---- */
+
+/* Bytes of a command in its group; 0: too large for any. */
+static size_t command_size(const sr_argv *cmd)
+{
+	size_t size = 4;
+
+	if (cmd->argc < 1 || cmd->argc > SR_COMMAND_ARGS)
+		return 0;
+	for (int i = 0; i < cmd->argc; i++)
+	{
+		if (cmd->argvlen[i] >= SR_INVAL_MAX_BYTES - size - 4)
+			return 0;
+		size += 4 + cmd->argvlen[i];
+	}
+	return size;
+}
+
+static char *put_length(char *to, size_t n)
+{
+	for (int shift = 24; shift >= 0; shift -= 8)
+		*to++ = (char) (unsigned char) (n >> shift);
+	return to;
+}
+
+/* The last entry, if one more command of size bytes may join it. */
+static entry *open_group(const sr_inval *q, size_t size, int depth)
+{
+	entry *last;
+
+	if (q->count == 0 || q->marks[q->mark_count - 1].depth != depth)
+		return NULL;
+	last = &q->entries[q->count - 1];
+	return last->kind == SR_EFFECT_COMMANDS && last->hash < GROUP_COMMANDS &&
+				   last->len + size <= GROUP_BYTES
+			   ? last
+			   : NULL;
+}
+
+sr_push sr_inval_push_command(sr_inval *q, const sr_argv *cmd, int depth)
+{
+	size_t size = command_size(cmd);
+	char   id[SR_COMMANDS_ID];
+	entry *group;
+	char  *to;
+
+	if (size == 0)
+		return SR_PUSH_NO_MEMORY;
+	if (!make_entry(q, depth) || !make_bytes(q, SR_COMMANDS_ID + size))
+		return SR_PUSH_NO_MEMORY;
+	group = open_group(q, size, depth);
+	if (group == NULL)
+	{
+		/* room for the command is there, so that no group stays without one */
+		if (getentropy(id, sizeof id) != 0 ||
+			push_commands(q, id, sizeof id, 0, depth) != SR_PUSH_NEW)
+			return SR_PUSH_NO_MEMORY;
+		group = &q->entries[q->count - 1];
+	}
+	to = put_length(q->bytes + q->bytes_len, (size_t) cmd->argc);
+	for (int i = 0; i < cmd->argc; i++)
+	{
+		to = put_length(to, cmd->argvlen[i]);
+		if (cmd->argvlen[i] > 0)
+			memcpy(to, cmd->argv[i], cmd->argvlen[i]);
+		to += cmd->argvlen[i];
+	}
+	q->bytes_len += size;
+	group->len = (uint32_t) (group->len + size) & 0x3FFFFFFF;
+	group->hash++;
+	return SR_PUSH_NEW;
+}
+
+/* ---- levels ---- */
 
 void sr_inval_release(sr_inval *q, int n)
 {
@@ -204,17 +351,20 @@ void sr_inval_release(sr_inval *q, int n)
 static void remove_last(sr_inval *q)
 {
 	const entry *e = &q->entries[q->count - 1];
-	size_t		 slot = e->hash & (q->slot_count - 1);
 
-	while (q->slots[slot] != q->count)
-		slot = (slot + 1) & (q->slot_count - 1);
-	q->slots[slot] = 0;
+	if (e->kind == SR_EFFECT_COMMANDS)
+		q->barrier = e->before;
+	else
+		q->slots[slot_of(q, e, q->count)] = e->before;
+	q->counts[e->kind]--;
 	q->bytes_len = e->at;
 	q->count--;
 }
 
 void sr_inval_rollback_to(sr_inval *q, int n)
 {
+	if (sr_without(DEPTH_TAGS))
+		n = -1;
 	while (q->mark_count > 0 && q->marks[q->mark_count - 1].depth > n)
 	{
 		size_t first = q->marks[--q->mark_count].first;
@@ -235,12 +385,15 @@ void sr_inval_clear(sr_inval *q)
 	}
 	if (q->count > 0)
 		memset(q->slots, 0, q->slot_count * sizeof *q->slots);
-	q->count = q->bytes_len = q->mark_count = 0;
+	q->count = q->bytes_len = q->mark_count = q->barrier = 0;
+	memset(q->counts, 0, sizeof q->counts);
 }
 
 bool sr_inval_contains(const sr_inval *q, const char *key, size_t len)
 {
-	return q->count > 0 && q->slots[find_slot(q, key, len, hash_key(key, len))] != 0;
+	uint32_t hash = hash_bytes(SR_EFFECT_KEY, key, len);
+
+	return q->count > 0 && q->slots[find_slot(q, SR_EFFECT_KEY, key, len, hash)] != 0;
 }
 
 void sr_inval_swap(sr_inval *a, sr_inval *b)
@@ -256,6 +409,11 @@ size_t sr_inval_count(const sr_inval *q)
 	return q->count;
 }
 
+size_t sr_inval_count_of(const sr_inval *q, sr_effect kind)
+{
+	return q->counts[kind];
+}
+
 static int depth_of(const sr_inval *q, size_t i)
 {
 	size_t m = q->mark_count;
@@ -269,7 +427,7 @@ const char *sr_inval_effect(const sr_inval *q, size_t i, sr_effect *kind, size_t
 {
 	const entry *e = &q->entries[i];
 
-	*kind = SR_EFFECT_KEY;
+	*kind = (sr_effect) e->kind;
 	*len = e->len;
 	if (depth != NULL)
 		*depth = depth_of(q, i);
