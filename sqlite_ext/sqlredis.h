@@ -180,7 +180,13 @@ void sq_flush(sq_db *st, bool commit);
 
 /* ---- outbox.c: the tables sqlredis_outbox and sqlredis_epoch of a database file ---- */
 
-/* Create both in the schema where they are missing: an ordinary change of the running transaction. */
+#define SQ_OUTBOX "sqlredis_outbox" /* (id, txn, created_at, kind, data) */
+#define SQ_EPOCH  "sqlredis_epoch"	/* (id, epoch): one row, 16 random bytes */
+
+/*
+ * Create both in the schema where they are missing: an ordinary change of the running transaction. Rows of
+ * the outbox are written only where there is a file; a plain SQL trigger's are delivered from anywhere.
+ */
 bool	 sq_outbox_create(sqlite3 *db, const char *schema, sr_err *err);
 sq_rows *sq_outbox_open(sq_db *st, sr_err *err);
 void	 sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv);
