@@ -114,6 +114,8 @@ typedef struct sr_flush_result
  */
 void   sr_flush(sr_client *c, sr_inval *q, unsigned flags, sr_flush_result *out);
 size_t sr_client_backlog(const sr_client *c); /* effects waiting */
+/* Exchange the backlog for q's contents: another client will see to what waits. Not during a flush. */
+void sr_client_swap_backlog(sr_client *c, sr_inval *q);
 
 /* ---- cache.c: the coherent cache: ../docs/coherence.md ------------------------------------------- */
 

@@ -40,18 +40,6 @@ bool sr_resolve(const sr_host *host, const char *name, int port, int family, int
 sr_wait sr_net_wait(const sr_host *host, int fd, short events, int64_t deadline);
 bool	sr_fail_interrupted(sr_err *err);
 
-/* ---- fork.c: which process dialled ---- */
-
-typedef struct sr_owner
-{
-	volatile char *page; /* NULL: not to be had; then pid */
-	pid_t		   pid;
-} sr_owner;
-
-void sr_owner_set(sr_owner *o);
-bool sr_owner_is_this_process(const sr_owner *o);
-void sr_owner_free(sr_owner *o);
-
 /* ---- batch.c: the rows that aggregates gather ---- */
 
 typedef struct sr_queue sr_queue;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "host.h"
 
@@ -366,6 +367,19 @@ typedef struct sr_pipeline
 } sr_pipeline;
 
 bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *err);
+
+/* ---- fork.c: which process made this? A child has its parent's memory, but neither its connections nor
+ * its threads ---- */
+
+typedef struct sr_owner
+{
+	volatile char *page; /* NULL: not to be had; then pid */
+	pid_t		   pid;
+} sr_owner;
+
+void sr_owner_set(sr_owner *o);
+bool sr_owner_is_this_process(const sr_owner *o);
+void sr_owner_free(sr_owner *o);
 
 /* ---- template.c: 'user:{id}' -> keys ----------------------------------------------------------- */
 

@@ -325,3 +325,9 @@ size_t sr_client_backlog(const sr_client *c)
 {
 	return sr_inval_count(c->backlog);
 }
+
+void sr_client_swap_backlog(sr_client *c, sr_inval *q)
+{
+	if (!c->flushing)
+		sr_inval_swap(c->backlog, q);
+}

@@ -15,7 +15,7 @@
 #define CREATE_OUTBOX                                                                              \
 	"CREATE TABLE IF NOT EXISTS \"%w\"." SQ_OUTBOX                                                 \
 	" (id INTEGER PRIMARY KEY AUTOINCREMENT, txn BLOB UNIQUE, created_at REAL NOT NULL DEFAULT "   \
-	"((julianday('now') - 2440587.5) * 86400.0), kind TEXT NOT NULL, data BLOB NOT NULL)"
+	"((julianday('now') - 2440587.5) * 86400.0), kind TEXT, data BLOB)"
 #define CREATE_EPOCH                                                                               \
 	"CREATE TABLE IF NOT EXISTS \"%w\"." SQ_EPOCH                                                  \
 	" (id INTEGER PRIMARY KEY CHECK (id = 1), epoch BLOB NOT NULL)"
