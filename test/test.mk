@@ -3,7 +3,7 @@
 #
 #   make check SUITE="parity faults" TEST=lock     some suites, some tests
 
-.PHONY: deps demo check bench matrix lint lint-format lint-cppcheck lint-tidy test-programs
+.PHONY: deps demo check bench matrix model lint lint-format lint-cppcheck lint-tidy test-programs
 
 export PG_CONFIG PYTHON CC
 export PYTHONDONTWRITEBYTECODE := 1
@@ -24,6 +24,11 @@ bench:
 	@test/install-deps bench
 	+@$(MAKE) --no-print-directory all build/test/bench/raw
 	@$(RUN_PYTHON) test/bench/bench.py
+
+# The protocol's models, every variant against what it must show.
+model:
+	@test/install-deps model
+	@$(RUN_PYTHON) test/model/run.py $(VARIANT)
 
 # Both commands on bare Debian releases, each in a chroot of its own; as root.
 matrix:
