@@ -6,7 +6,9 @@ from .redis import Client, Redis, RedisError
 from .postgres import Postgres, pg_config
 from . import sqlite
 from .certificates import Certificates
-from .fake import FakeServer, Proxy, read_command, refused_port, silent
+from .fake import FakeServer, read_command, refused_port, silent
+from .proxy import Proxy
+from .wire import Gone, SqlError, Wire, literal
 from .engines import Both, PgEngine, Problem, SqliteEngine
 from . import examples
 from .testing import case, contains, equal, main, report, test, true

@@ -1,4 +1,4 @@
-"""Servers that misbehave on purpose, and a proxy that does so to a real one.
+"""Servers that misbehave on purpose.
 
 A real Redis is used wherever it can be made to show the behaviour; these are for what no Redis does
 on demand: garbage, silence, a death in the middle of a reply.
@@ -50,7 +50,7 @@ class FakeServer:
         self.commands, self.connections, self.open = [], 0, []
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(16)
+        self.listener.listen(128)
         self.port = self.listener.getsockname()[1]
         self.url = "%s://127.0.0.1:%d" % ("rediss" if tls else "redis", self.port)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -74,7 +74,12 @@ class FakeServer:
         except (OSError, EOFError, ValueError):
             pass
         finally:
-            connection.close()
+            self._closed(connection)
+
+    def _closed(self, connection):
+        connection.close()
+        if connection in self.open:
+            self.open.remove(connection)
 
     def _serve(self, connection):
         file = connection.makefile("rb")
@@ -110,74 +115,6 @@ def silent(connection):
     """Reads and never answers."""
     while connection.recv(65536):
         pass
-
-
-class Proxy(FakeServer):
-    """Passes bytes to a real Redis, and can hold, cut or lose its replies.
-
-    hold()/release(): replies wait. lose(n): after n more bytes of replies have passed, the
-    connection breaks; what the server did stands.
-    """
-
-    def __init__(self, redis):
-        self.redis = redis
-        self.flowing = threading.Event()
-        self.flowing.set()
-        self.left = None
-        self.lock = threading.Lock()
-        super().__init__(serve=self._forward)
-
-    def hold(self):
-        self.flowing.clear()
-
-    def release(self):
-        self.flowing.set()
-
-    def lose(self, after=0):
-        with self.lock:
-            self.left = after
-
-    def _forward(self, connection):
-        upstream = socket.create_connection(("127.0.0.1", self.redis.port))
-        self.open.append(upstream)
-        back = threading.Thread(target=self._replies, args=(upstream, connection), daemon=True)
-        back.start()
-        try:
-            while True:
-                data = connection.recv(65536)
-                if not data:
-                    break
-                upstream.sendall(data)
-        finally:
-            try:
-                upstream.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
-            back.join()
-            upstream.close()
-
-    def _replies(self, upstream, connection):
-        try:
-            while True:
-                data = upstream.recv(65536)
-                if not data:
-                    break
-                self.flowing.wait()
-                with self.lock:
-                    broken = self.left is not None and len(data) >= self.left
-                    if broken:
-                        data, self.left = data[:self.left], None
-                    elif self.left is not None:
-                        self.left -= len(data)
-                connection.sendall(data)
-                if broken:
-                    break
-        except OSError:
-            pass
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
 
 def refused_port():

@@ -103,6 +103,10 @@ class Postgres:
     def stop(self):
         process.end(self.process, signal.SIGINT, 30)
 
+    def crash(self):
+        """Stopped at once, as by a power failure that the disk survived; start() recovers."""
+        process.end(self.process, signal.SIGQUIT, 30)
+
     def restart(self, settings=None):
         self.stop()
         self.configure(settings or {})
