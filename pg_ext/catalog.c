@@ -24,8 +24,9 @@ static const char *const names[] = {
 	[PG_EPOCH] = "sqlredis_epoch",
 };
 
-static Oid	found[lengthof(names)];
-static bool known; /* found is what the catalogue says */
+static Oid	  found[lengthof(names)];
+static bool	  known; /* found is what the catalogue says */
+static uint64 generation = 1;
 
 /*
  * While something is missing, any new relation may be it. Called at any time, also while the catalogue
@@ -36,7 +37,10 @@ static void on_relcache_change(Datum arg, Oid relation)
 	(void) arg;
 	for (size_t i = 0; known && i < lengthof(names); i++)
 		if (relation == InvalidOid || !OidIsValid(found[i]) || found[i] == relation)
+		{
 			known = false;
+			generation++;
+		}
 }
 
 void pg_catalog_init(void)
@@ -75,6 +79,11 @@ static void read_members(Oid extension, Oid *members)
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
+}
+
+uint64 pg_catalog_generation(void)
+{
+	return generation;
 }
 
 Oid pg_own_relation(pg_own which)

@@ -38,6 +38,13 @@
 #define may_execute(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* The running transaction's number in this backend. */
+#if PG_VERSION_NUM >= 170000
+#define my_lxid (MyProc->vxid.lxid)
+#else
+#define my_lxid (MyProc->lxid)
+#endif
+
 /* Before 16, PG_FUNCTION_INFO_V1 does not export what it declares. */
 #define EXPORTED_FUNCTION(name)                                                                    \
 	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                      \

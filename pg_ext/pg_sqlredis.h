@@ -11,6 +11,8 @@
 
 #include <limits.h>
 
+#include "datatype/timestamp.h"
+
 #include "core.h"
 
 /* A buffer that grew beyond it for one key is not kept for the next. */
@@ -111,6 +113,11 @@ void pg_input_init(pg_input *input, Oid type, MemoryContext context);
 /* Text or bytes for Redis; UTF-8 whatever the server's encoding. palloc'ed where it is not value's. */
 void pg_value_from_datum(sr_value *value, pg_input *input, Datum datum);
 void pg_value_from_text(sr_value *value, const char *data, size_t len);
+/*
+ * What the core wrote into a buffer, palloc'ed; the buffer is freed. ok: it worked; else, and without memory
+ * of our own, raises.
+ */
+char *pg_take_buf(sr_buf *from, bool ok, size_t *len);
 /* value as a Datum of type; raises 22021 for text that is none, naming twin as the way out. */
 Datum pg_datum_from_value(const sr_value *value, Oid type, const char *twin);
 
@@ -175,51 +182,140 @@ typedef enum pg_own
  * Found by the extension, kept until the catalogue changes; InvalidOid: the extension is not in this
  * database, or its update has not been run. Needs a transaction; reads the catalogue with any snapshot.
  */
-Oid	 pg_own_relation(pg_own which);
-void pg_catalog_init(void);
+Oid pg_own_relation(pg_own which);
+/* Grows, never 0, when one of them may be another one, or have been emptied. */
+uint64 pg_catalog_generation(void);
+void   pg_catalog_init(void);
 
 /* ---- xact.c: the queue of this transaction ---- */
 
 void pg_xact_init(void);
 /* Queue a key, without prefix, in the server's encoding. True: it is new. Raises without memory. */
 bool pg_queue_key(const char *key, size_t len);
+/* The same for a key that is an argument: UTF-8 or bytes. */
+bool pg_queue_key_value(const sr_value *value);
 /* The same for another effect, whole as the core wants it: a tag's record, a pattern. */
 bool pg_queue_effect(sr_effect kind, const char *data, size_t len);
 /* A command line that sr_line_admit let through. */
 void			pg_queue_command(const sr_argv *cmd);
 const sr_inval *pg_queue(void); /* NULL: nothing was ever queued */
 
-/* ---- outbox.c: the table of what is owed; at heap level, for PRE_COMMIT and the worker ---- */
+/* ---- outbox.c: the table of what is owed, at heap level, for PRE_COMMIT; and this backend's rows in it ---- */
+
+struct RelationData;
 
 /*
- * Write effects of the running transaction's queue as rows (in chunks): in PRE_COMMIT, PRE_PREPARE.
+ * The table, locked as for a write; NULL: the extension is not in this database. Its rows are written and
+ * deleted without the executor: whoever commits needs no right on it, and a replica's subscriber knows
+ * nothing of it.
+ */
+struct RelationData *pg_outbox_open(void);
+/* Not in recovery, nor in a transaction that is read-only and has not written before it was. */
+bool pg_outbox_may_write(void);
+/*
+ * Write the effects of the running transaction's queue as rows (in chunks): in PRE_COMMIT, PRE_PREPARE.
  * false: this transaction cannot (read-only, recovery, no such table): memory mode for it.
  */
 bool pg_outbox_write(const sr_inval *queue);
-/* The outcome of that transaction: what was written is visible now, and delivered or not; or it is gone. */
-void pg_outbox_committed(bool delivered);
+
+typedef enum pg_outcome
+{
+	PG_OUTCOME_DELIVERED,  /* the rows can go */
+	PG_OUTCOME_IN_RING,	   /* they can when the ring says that it is delivered up to there */
+	PG_OUTCOME_IN_BACKLOG, /* they can when the client's backlog is empty */
+	PG_OUTCOME_LEFT		   /* they are somebody else's from now on */
+} pg_outcome;
+
+/* The end of the transaction; position: IN_RING's. Neither raises nor allocates. */
+void pg_outbox_committed(pg_outcome outcome, uint64 position);
+void pg_outbox_prepared(void);
 void pg_outbox_aborted(void);
+/* Delete this backend's rows that were delivered meanwhile, with the running transaction: in PRE_COMMIT. */
+void pg_outbox_tidy(void);
+/* The same in a transaction of its own, when the session ends. */
+void pg_outbox_tidy_at_exit(void);
+/* Is it delivered, as far as this backend or shared memory knows? Its row is only not deleted yet. */
+bool pg_outbox_is_delivered(Oid relation, int64 id);
 
-/* ---- shared.c: shared memory: breakers, the ring of async commits, databases that have to be drained ---- */
+/* ---- drain.c: what is owed by others; redis_outbox, redis_outbox_drain ---- */
 
-void pg_shared_init(void); /* while shared_preload_libraries is processed */
-bool pg_shared_available(void);
+/* What to take out of the outbox, and what was. */
+typedef struct pg_take
+{
+	sr_inval   *effects; /* they are added to it */
+	int64		min_age; /* ms; a younger row's own session may be delivering it at this moment */
+	TimestampTz before;	 /* rows written later do not count as young; 0: all do */
+	size_t		max_effects; /* then stop */
+	/* results */
+	size_t		rows;	 /* deleted, to be delivered */
+	size_t		settled; /* deleted: they had been delivered */
+	bool		more;	 /* stopped */
+	TimestampTz ripe;	 /* when the first of the young ones is old enough; 0: there is none */
+} pg_take;
 
-/* ---- worker.c: the launcher and the drainers ---- */
-
-void pg_worker_init(void); /* while shared_preload_libraries is processed */
+/*
+ * Delete rows with the running transaction and add what they hold to effects. Rows that somebody else is
+ * taking are left to them. False: there is no outbox.
+ */
+bool pg_outbox_take(pg_take *take);
+/* How many rows wait, and since when (seconds), for redis_stats. */
+void pg_outbox_note(sr_client *client);
+/* How it went: for redis_outbox in sessions without shared memory. */
+void pg_outbox_note_attempt(const sr_err *err);
 
 /* ---- epoch.c: the database's side of the cache's epoch ---- */
 
 /*
  * The epoch, made when crash recovery or a promotion emptied the table. False: none is to be had now
- * (recovery, no extension), why says it. May assign a transaction id when it makes one.
+ * (recovery, no extension), why says it. Assigns no transaction id.
  */
 bool pg_epoch(unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
+
+/* ---- lease.c: who may fill the cache ---- */
+
+/* Why this transaction may not fill anything now; SR_UNFILLED_REASONS: it may. */
+sr_unfilled pg_cache_refusal(void);
+/* Will this transaction invalidate key (UTF-8, without prefix), or perhaps? */
+bool pg_cache_is_queued(sr_client *client, const sr_value *key);
+/*
+ * Look key up; a lease is taken only if this transaction may fill. Raises for settings and interrupts; a
+ * Redis that is away is a miss and one warning. The caller frees *out.
+ */
+void pg_cache_lookup(sr_client *client, const sr_value *key, sr_cached *out);
+/* Fill under lease; likewise. */
+bool pg_cache_fill(sr_client *client, const sr_value *key, const char *lease, const sr_value *value,
+				   int64_t ttl, int count, const sr_value *tags);
+/* How it went: warn once for an outage. */
+void pg_cache_note(const sr_err *err);
+/* The ttl argument of cmd in ms; raises unless it is more than 0. */
+int64_t pg_cache_ttl(const sr_command *cmd, int argument, const sr_value *value);
 
 /* ---- lookup.c: templates that are queries ---- */
 
 typedef struct pg_lookup pg_lookup;
+
+/* ---- text.c: a value's text, the same in every session ---- */
+
+/* Room for an integer as text. */
+#define PG_INTEGER_TEXT 24
+
+typedef struct pg_text
+{
+	Oid		 type; /* a domain's base type */
+	bool	 cast; /* function gives text, else it is the output function */
+	FmgrInfo function;
+} pg_text;
+
+bool pg_text_is_fixed(Oid type);
+void pg_text_init(pg_text *t, Oid type, MemoryContext context);
+/*
+ * What ::text gives: in place where it can be, in scratch (PG_INTEGER_TEXT bytes), or palloc'ed. Between
+ * begin and end for a type that is not fixed.
+ */
+sr_text pg_text_of(pg_text *t, Datum datum, char *scratch);
+/* Output settings, and a search_path, that are the same in every session; end(0) does nothing. */
+int	 pg_text_begin(const char *search_path);
+void pg_text_end(int nest_level);
 
 /* ---- templates.c: a trigger's templates, compiled for its relation ---- */
 

@@ -22,9 +22,8 @@
 typedef struct column
 {
 	AttrNumber attnum;
-	Oid		   type;
 	bool	   byval;
-	FmgrInfo   output;
+	pg_text	   text;
 } column;
 
 typedef struct compiled
@@ -50,9 +49,6 @@ struct pg_templates
 	compiled	 *compiled;
 	MemoryContext context;
 };
-
-/* Room for an integer as text. */
-#define INTEGER_TEXT 24
 
 /* Entries above which those that are no longer valid are looked for: a dropped table's stays one. */
 #define SWEEP_MIN 64
@@ -121,32 +117,6 @@ static AttrNumber column_number(Relation rel, const char *name)
 	return InvalidAttrNumber;
 }
 
-/* Types whose text is the same whatever the session has set. */
-static bool is_session_independent(Oid type)
-{
-	switch (getBaseType(type))
-	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case OIDOID:
-		case NUMERICOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case CHAROID:
-		case NAMEOID:
-		case UUIDOID:
-		case JSONOID:
-		case JSONBOID:
-		case INETOID:
-		case CIDROID:
-		case MACADDROID: return true;
-		default: return type_is_enum(getBaseType(type));
-	}
-}
-
 static void compile_one(pg_templates *t, compiled *c, Relation rel, const char *source)
 {
 	int n;
@@ -159,16 +129,11 @@ static void compile_one(pg_templates *t, compiled *c, Relation rel, const char *
 	{
 		AttrNumber		  attnum = column_number(rel, sr_template_column(c->template, i));
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-		Oid				  type = att->atttypid;
-		Oid				  output;
-		bool			  is_varlena;
 
 		c->columns[i].attnum = attnum;
-		c->columns[i].type = getBaseType(type);
 		c->columns[i].byval = att->attbyval;
-		getTypeOutputInfo(type, &output, &is_varlena);
-		fmgr_info_cxt(output, &c->columns[i].output, t->context);
-		t->session_dependent |= !is_session_independent(type);
+		pg_text_init(&c->columns[i].text, att->atttypid, t->context);
+		t->session_dependent |= !pg_text_is_fixed(att->atttypid);
 	}
 }
 
@@ -266,60 +231,16 @@ void pg_templates_check(Relation rel, int count, char **texts)
 
 int pg_templates_begin(const pg_templates *t)
 {
-	static const char *const modes[][2] = {{"datestyle", "ISO, YMD"}, {"intervalstyle", "postgres"},
-										   {"timezone", "UTC"},		  {"extra_float_digits", "1"},
-										   {"bytea_output", "hex"},	  {"lc_monetary", "C"},
-										   {"search_path", ""}};
-	int						 nest_level;
-
-	if (!t->session_dependent)
-		return 0;
-	nest_level = NewGUCNestLevel();
-	for (size_t i = 0; i < lengthof(modes); i++)
-		set_config_option(modes[i][0], modes[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-						  true, 0, false);
-	return nest_level;
+	return t->session_dependent ? pg_text_begin("") : 0;
 }
 
 void pg_templates_end(int nest_level)
 {
-	if (nest_level > 0)
-		AtEOXact_GUC(true, nest_level);
-}
-
-/*
- * The column's text, what ::text gives: in place for integers (into scratch) and text, else through
- * its output function where that is what the cast does.
- */
-static sr_text column_text(column *c, Datum datum, char *scratch)
-{
-	struct varlena *varlena;
-	char		   *out;
-
-	switch (c->type)
-	{
-		case INT2OID: return (sr_text){scratch, (size_t) pg_itoa(DatumGetInt16(datum), scratch)};
-		case INT4OID: return (sr_text){scratch, (size_t) pg_ltoa(DatumGetInt32(datum), scratch)};
-		case INT8OID: return (sr_text){scratch, (size_t) pg_lltoa(DatumGetInt64(datum), scratch)};
-		case TEXTOID:
-		case VARCHAROID:
-			varlena = PG_DETOAST_DATUM_PACKED(datum);
-			return (sr_text){VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena)};
-		case BPCHAROID:
-			varlena = PG_DETOAST_DATUM_PACKED(datum);
-			return (sr_text){
-				VARDATA_ANY(varlena),
-				(size_t) bpchartruelen(VARDATA_ANY(varlena), (int) VARSIZE_ANY_EXHDR(varlena))};
-		case BOOLOID: return DatumGetBool(datum) ? (sr_text){"true", 4} : (sr_text){"false", 5};
-		case INETOID:
-		case CIDROID: out = TextDatumGetCString(DirectFunctionCall1(network_show, datum)); break;
-		default: out = OutputFunctionCall(&c->output, datum); break;
-	}
-	return (sr_text){out, strlen(out)};
+	pg_text_end(nest_level);
 }
 
 /* Fill c->texts; false when a column is NULL. */
-static bool row_texts(compiled *c, TupleTableSlot *slot, char (*scratch)[INTEGER_TEXT])
+static bool row_texts(compiled *c, TupleTableSlot *slot, char (*scratch)[PG_INTEGER_TEXT])
 {
 	int n = sr_template_columns(c->template);
 
@@ -330,14 +251,14 @@ static bool row_texts(compiled *c, TupleTableSlot *slot, char (*scratch)[INTEGER
 
 		if (isnull)
 			return false;
-		c->texts[i] = column_text(&c->columns[i], datum, scratch[i]);
+		c->texts[i] = pg_text_of(&c->columns[i].text, datum, scratch[i]);
 	}
 	return true;
 }
 
 static void queue_one(compiled *c, TupleTableSlot *slot)
 {
-	char  scratch[8][INTEGER_TEXT];
+	char  scratch[8][PG_INTEGER_TEXT];
 	int	  n = sr_template_columns(c->template);
 	void *space = n <= (int) lengthof(scratch) ? scratch : palloc((size_t) n * sizeof *scratch);
 
