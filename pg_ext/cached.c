@@ -339,11 +339,13 @@ static text *cached_text(sr_cached *cached)
 		if (cached->value.type != SR_TYPE_NULL)
 			found = DatumGetTextPP(pg_datum_from_value(&cached->value, TEXTOID, "redis_cache_get"));
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		sr_cached_free(cached);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	sr_cached_free(cached);
 	return found;
 }
 
