@@ -7,6 +7,7 @@
 #include "core.h"
 #include "conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ void sr_client_free(sr_client *c)
 	sr_inval_free(c->backlog);
 	sr_queue_free(c->queue);
 	sr_buf_free(&c->out);
+	sr_buf_free(&c->scratch);
 	sr_url_free(&c->url);
 	free_settings(&c->settings);
 	free(c);
@@ -233,4 +235,39 @@ void sr_client_count_read(sr_client *c, bool hit)
 void sr_client_count_queued(sr_client *c)
 {
 	c->stats.invalidations_queued++;
+}
+
+void sr_client_count_command(sr_client *c)
+{
+	c->stats.commands_queued++;
+}
+
+/* FNV-1a; the NUL at the end keeps "a" "bc" apart from "ab" "c". */
+static uint64_t hash_text(uint64_t h, const char *text)
+{
+	if (text == NULL)
+		return h * 1099511628211u;
+	for (;; text++)
+	{
+		h = (h ^ (unsigned char) *text) * 1099511628211u;
+		if (*text == '\0')
+			return h;
+	}
+}
+
+uint64_t sr_client_address(const sr_client *c)
+{
+	const char *password = c->settings.password != NULL ? c->settings.password : c->url.password;
+	uint64_t	h = 14695981039346656037u;
+	char		numbers[48];
+
+	if (!c->configured)
+		return 0;
+	snprintf(numbers, sizeof(numbers), "%d %d %d", c->url.port, c->url.db, c->url.tls);
+	h = hash_text(h, numbers);
+	h = hash_text(h, c->url.host);
+	h = hash_text(h, c->url.path);
+	h = hash_text(h, c->url.user);
+	h = hash_text(h, password);
+	return h == 0 ? 1 : h;
 }

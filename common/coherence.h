@@ -74,9 +74,10 @@ bool sr_effects_unpack(sr_inval *q, const void *data, size_t len, sr_err *err);
  * which sr_effects_argument reads. false: no more, or not what sr_inval_push_command makes (*pos < len).
  */
 #define SR_COMMANDS_ID 16 /* bytes of the id before the first command */
-bool sr_effects_command(const char *data, size_t len, size_t *pos, size_t *argc);
-bool sr_effects_argument(const char *data, size_t len, size_t *pos, const char **arg,
-						 size_t *arg_len);
+bool   sr_effects_command(const char *data, size_t len, size_t *pos, size_t *argc);
+size_t sr_effects_commands(const char *data, size_t len); /* how many */
+bool   sr_effects_argument(const char *data, size_t len, size_t *pos, const char **arg,
+						   size_t *arg_len);
 /*
  * An effect in words: a key, a tag's name or command lines, one a line. Appended to out, UTF-8 without
  * zero bytes whatever it was.

@@ -86,6 +86,9 @@ struct sr_client
 	sr_inval *backlog;
 	bool	  flushing;			  /* the backlog is being read: nothing may be added to it */
 	int64_t	  backlog_not_before; /* an unasked flush is not tried again before it */
+	int64_t	  sweep_not_before;	  /* nor a pattern of the backlog within a COMMIT */
+	uint64_t  entry_refused;	  /* the stats.connects that were warned that entries stay */
+	sr_buf	  scratch;			  /* names of keys under construction; empty between flushes */
 	sr_queue *queue;			  /* batch.c: the rows of aggregates; NULL until there is one */
 	uint64_t  multi_allowed;	  /* multi.c: the stats.connects that may do transactions */
 	uint64_t  random;

@@ -322,6 +322,7 @@ double		   sr_latency_edge(int bucket);			   /* its upper edge in microseconds *
 uint64_t	   sr_client_random(sr_client *c);		   /* for jitter, not for secrets */
 void		   sr_client_count_read(sr_client *c, bool hit);
 void		   sr_client_count_queued(sr_client *c); /* one more key to invalidate */
+void		   sr_client_count_command(sr_client *c); /* one more command to send after a commit */
 void		   sr_client_note_outbox(sr_client *c, uint64_t rows, double age);
 /*
  * Of the server, database, user and password that the settings name: two clients with the same may do each

@@ -65,6 +65,17 @@ bool sr_effects_command(const char *data, size_t len, size_t *pos, size_t *argc)
 	return true;
 }
 
+size_t sr_effects_commands(const char *data, size_t len)
+{
+	size_t		pos = 0, argc, arg_len, count = 0;
+	const char *arg;
+
+	for (; sr_effects_command(data, len, &pos, &argc); count++)
+		while (argc > 0 && sr_effects_argument(data, len, &pos, &arg, &arg_len))
+			argc--;
+	return count;
+}
+
 /* Is it an id and at least one command, each whole? */
 static bool are_commands(const char *data, size_t len)
 {

@@ -1,116 +1,75 @@
 /*
- * flush.c - deliver the keys of a committed transaction, keep what could not be delivered.
+ * flush.c - deliver the effects of a committed transaction, keep what could not be delivered.
  *
- * Owns the UNLINKs and the backlog. It must not lose a key silently: each is sent (Redis answered
- * for it), kept (in the backlog, for a later flush) or lost and counted. It raises nothing and
- * survives want of memory, because it runs inside a COMMIT.
+ * Owns the backlog, the order and the deadlines. It must not lose an effect silently: each is sent (Redis
+ * answered for it), kept (in the backlog, for a later flush, or by the caller) or lost and counted. It
+ * raises nothing and survives want of memory, because it runs inside a COMMIT.
+ *
+ * A list is cut into phases, each with commands at most at its beginning. Commands wait for the answer to
+ * everything before them; deletions behind them go out with them, and count only if the commands were
+ * done. What is owed may be sent again at any time: deliver.c sees to that.
  */
-#include "core.h"
-#include "conn.h"
+#include "deliver.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_KEYS	((size_t) 512)
-#define BATCH_BYTES ((size_t) 48 * 1024) /* a few writes */
-#define KEY_EXTRA	((size_t) 16)		 /* "$123\r\n" and "\r\n" round a key */
-#define PAUSE		1000				 /* ms before an unasked flush bothers a server again */
+#define PAUSE		 1000				   /* ms before an unasked flush bothers a server again */
+#define SWEEP_PAUSE	 30000				   /* ms before a COMMIT tries a pattern again */
+#define SCRATCH_KEEP ((size_t) 128 * 1024) /* of the scratch between flushes */
 
-typedef struct flusher
+/* ---- how an effect ended ---- */
+
+static void count_lost(sr_client *c, sr_flush_result *out, const sr_inval *list, size_t i)
 {
-	sr_client		*c;
-	const sr_inval	*first; /* the keys are those of first, then those of second (or NULL) */
-	const sr_inval	*second;
-	size_t			 total;
-	size_t			 asked, answered; /* how far commands went out and replies came in */
-	size_t			 batch_keys;
-	int64_t			 until;	  /* absolute ms, for singles too; 0: no end */
-	bool			 stop;	  /* Redis is not able to now: ask no more */
-	sr_inval		*kept;	  /* answered, but not done; NULL until needed */
-	sr_inval		*singles; /* refused with others: each to be asked alone; likewise */
-	sr_flush_result *out;
-	const char		*argv[BATCH_KEYS + 1];
-	size_t			 lengths[BATCH_KEYS + 1];
-} flusher;
+	sr_effect	kind;
+	size_t		len;
+	const char *data = sr_inval_effect(list, i, &kind, &len, NULL);
 
-static const char *key_at(const flusher *f, size_t i, size_t *len)
-{
-	size_t n = sr_inval_count(f->first);
-
-	sr_effect kind;
-
-	return i < n ? sr_inval_effect(f->first, i, &kind, len, NULL)
-				 : sr_inval_effect(f->second, i - n, &kind, len, NULL);
+	out->lost++;
+	if (kind == SR_EFFECT_COMMANDS)
+		c->stats.commands_failed += sr_effects_commands(data, len);
+	else
+		c->stats.invalidations_failed++;
 }
 
-/* Where the batch that begins at start ends; the same whenever it is asked. */
-static size_t batch_end(const flusher *f, size_t start)
-{
-	size_t bytes = 0;
-	size_t i;
-
-	for (i = start; i < f->total && i - start < f->batch_keys; i++)
-	{
-		size_t len;
-
-		(void) key_at(f, i, &len);
-		bytes += len + KEY_EXTRA;
-		if (bytes > BATCH_BYTES && i > start)
-			break;
-	}
-	return i;
-}
-
-static int next_batch(void *ctx, sr_argv *out)
-{
-	flusher *f = ctx;
-	size_t	 end;
-
-	if (f->stop || f->asked == f->total)
-		return 0;
-	end = batch_end(f, f->asked);
-	out->argc = 1;
-	out->argv = f->argv;
-	out->argvlen = f->lengths;
-	f->argv[0] = "UNLINK";
-	f->lengths[0] = 6;
-	for (; f->asked < end; f->asked++, out->argc++)
-		f->argv[out->argc] = key_at(f, f->asked, &f->lengths[out->argc]);
-	return 1;
-}
-
-/* Is there no room for one more? A key that waits already needs none. */
-static bool is_full(const sr_inval *q, const char *key, size_t len, size_t max)
-{
-	return sr_inval_count(q) >= max && !sr_inval_contains(q, key, len);
-}
-
-/* Append keys [start, end) to *to, made when it is NULL; what finds no place is lost. */
-static void set_aside(flusher *f, sr_inval **to, size_t start, size_t end, size_t max)
-{
-	if (*to == NULL)
-		*to = sr_inval_new();
-	for (size_t i = start; i < end; i++)
-	{
-		size_t		len;
-		const char *key = key_at(f, i, &len);
-
-		if (*to == NULL || is_full(*to, key, len, max) ||
-			sr_inval_push(*to, key, len, 0) == SR_PUSH_NO_MEMORY)
-			f->out->lost++;
-	}
-}
-
-static void note_error(flusher *f, const sr_err *err)
+void sr_delivery_note(sr_delivery *d, const sr_err *err)
 {
 	if ((unsigned) err->cls < SR_CLASSES)
-		f->c->stats.errors[err->cls]++;
-	if (f->out->err.cls == SR_OK)
-		f->out->err = *err;
+		d->c->stats.errors[err->cls]++;
+	if (d->out->err.cls == SR_OK)
+		d->out->err = *err;
 }
 
-/* Would the same command succeed later, without anybody changing the key? */
-static bool is_transient(sr_class cls)
+void sr_delivery_sent(sr_delivery *d, sr_effect kind, size_t n)
+{
+	d->done_any = true;
+	d->out->sent += n;
+	if (kind != SR_EFFECT_COMMANDS)
+		d->c->stats.invalidations_sent += n;
+}
+
+void sr_delivery_lost(sr_delivery *d, size_t i, const sr_err *why)
+{
+	d->done_any = true;
+	if (why != NULL)
+		sr_delivery_note(d, why);
+	count_lost(d->c, d->out, d->list, i);
+}
+
+void sr_delivery_set_aside(sr_delivery *d, sr_inval **to, size_t i)
+{
+	sr_effect	kind;
+	size_t		len;
+	const char *data = sr_inval_effect(d->list, i, &kind, &len, NULL);
+
+	if (*to == NULL)
+		*to = sr_inval_new();
+	if (*to == NULL || sr_inval_push_effect(*to, kind, data, len, 0) == SR_PUSH_NO_MEMORY)
+		d->forgot = true;
+}
+
+bool sr_is_transient(sr_class cls)
 {
 	switch (cls)
 	{
@@ -131,171 +90,219 @@ static bool is_transient(sr_class cls)
 	}
 }
 
-static void on_batch_reply(void *ctx, sr_reply *reply)
-{
-	flusher *f = ctx;
-	size_t	 start = f->answered;
-	size_t	 end = batch_end(f, start);
-	sr_err	 err;
+/* ---- asking ---- */
 
-	f->answered = end;
-	if (reply->kind != SR_ERROR)
-		f->out->sent += end - start;
-	else
-	{
-		sr_fail_reply(&err, reply->str, reply->len);
-		if (is_transient(err.cls))
+bool sr_delivery_ready(sr_delivery *d)
+{
+	sr_err err;
+
+	if (d->stop)
+		return false;
+	if (d->until != 0 && sr_now(&d->c->host) >= d->until)
+		sr_fail(&err, SR_E_TIMEOUT, NULL, "Redis at %s did not carry out everything in time",
+				d->c->where);
+	else if (sr_client_ready(d->c, d->flags, &err))
+		return true;
+	sr_delivery_note(d, &err);
+	d->stop = true;
+	return false;
+}
+
+bool sr_delivery_exchange(sr_delivery *d, sr_exchange *x, sr_err *err)
+{
+	bool ok;
+
+	x->idle = d->idle;
+	x->until = d->until;
+	ok = sr_exchange_run(d->c, x, err);
+	sr_breaker_report(d->c, ok ? NULL : err);
+	return ok;
+}
+
+/* ---- one list ---- */
+
+static sr_effect kind_of(const sr_inval *list, size_t i)
+{
+	sr_effect kind;
+	size_t	  len;
+
+	(void) sr_inval_effect(list, i, &kind, &len, NULL);
+	return kind;
+}
+
+static size_t phase_end(const sr_inval *list, size_t start)
+{
+	size_t total = sr_inval_count(list);
+
+	if (sr_inval_count_of(list, SR_EFFECT_COMMANDS) == 0)
+		return total;
+	for (start++; start < total && kind_of(list, start) != SR_EFFECT_COMMANDS; start++)
+		;
+	return start;
+}
+
+/* The phase's patterns; false: not all of them, and commands must wait for those. */
+static bool sweep_phase(sr_delivery *d, bool sweep)
+{
+	bool all = true;
+
+	if (sr_inval_count_of(d->list, SR_EFFECT_PATTERN) == 0)
+		return true;
+	for (size_t i = d->start; i < d->end; i++)
+		if (kind_of(d->list, i) == SR_EFFECT_PATTERN && (!sweep || d->stop || !sr_sweep(d, i)))
 		{
-			note_error(f, &err);
-			f->stop = true;
-			set_aside(f, &f->kept, start, end, f->c->settings.pending_max);
+			sr_delivery_set_aside(d, &d->kept, i);
+			all = false;
 		}
-		else if (end - start > 1)
-			set_aside(f, &f->singles, start, end, SIZE_MAX);
-		else
-		{
-			note_error(f, &err);
-			f->out->lost++;
-		}
-	}
-	sr_reply_free(reply);
+	return all;
 }
 
-/* Send what f has; UNLINK may be repeated, so a broken connection is replaced once. */
-static bool send_all(flusher *f, bool commit, unsigned flags, sr_err *err)
+/* Carry out list; what is still owed is in d->kept, or it is all of the list: true. */
+static bool run(sr_delivery *d, const sr_inval *list, bool sweep)
 {
-	sr_client *c = f->c;
+	size_t total = sr_inval_count(list);
+	bool   go_on = true;
 
-	for (int attempt = 0;; attempt++)
+	d->list = list;
+	d->done_any = false;
+	for (d->start = 0; go_on && d->start < total; d->start = d->end)
 	{
-		sr_exchange x = {.ctx = f,
-						 .next = next_batch,
-						 .reply = on_batch_reply,
-						 .idle = commit ? c->commit_timeout : c->command_timeout,
-						 .until = f->until};
-		bool		ok;
-
-		if (!sr_client_ready(c, flags, err))
-			return false;
-		ok = sr_exchange_run(c, &x, err);
-		sr_breaker_report(c, ok ? NULL : err);
-		if (ok)
-			return true;
-		f->asked = f->answered;
-		if (err->cls != SR_E_LOST || attempt > 0 || (flags & SR_NO_DIAL) != 0)
-			return false;
+		d->end = phase_end(list, d->start);
+		sr_deliver(d);
+		go_on = sweep_phase(d, sweep) && !d->stop;
 	}
+	/* nothing done: as it is, without copying it */
+	if ((!d->done_any && !go_on) || d->forgot)
+		return true;
+	for (; d->start < total; d->start++)
+		sr_delivery_set_aside(d, &d->kept, d->start);
+	return d->forgot;
 }
 
-/* Ask for each key that was refused together with others by itself. */
-static void send_singles(flusher *f, bool commit, unsigned flags, bool connected)
-{
-	flusher one = {.c = f->c,
-				   .first = f->singles,
-				   .batch_keys = 1,
-				   .until = f->until,
-				   .kept = f->kept,
-				   .out = f->out};
-	sr_err	err;
+/* ---- the backlog ---- */
 
-	if (f->singles == NULL)
-		return;
-	one.total = sr_inval_count(f->singles);
-	if (connected && !f->stop && !send_all(&one, commit, flags, &err))
-		note_error(f, &err);
-	set_aside(&one, &one.kept, one.answered, one.total, f->c->settings.pending_max);
-	f->kept = one.kept;
-	f->stop = f->stop || one.stop;
-	sr_inval_free(f->singles);
-	f->singles = NULL;
+/* Is there no room for one more? A key that waits already needs none. */
+static bool is_full(const sr_client *c, sr_effect kind, const char *data, size_t len)
+{
+	return sr_inval_count(c->backlog) >= c->settings.pending_max &&
+		   (kind != SR_EFFECT_KEY || !sr_inval_contains(c->backlog, data, len));
 }
 
-/* Nothing was answered: the backlog stays as it is and q's keys join it. */
-static void keep_all(sr_client *c, sr_inval *q, sr_flush_result *out)
+/* q's effects join the backlog, and q is empty. */
+static void keep(sr_client *c, sr_inval *q, unsigned flags, sr_flush_result *out)
 {
-	flusher f = {.c = c, .first = q, .out = out};
+	size_t total = sr_inval_count(q);
 
-	if (q == NULL)
-		return;
-	f.total = sr_inval_count(q);
-	if (c->flushing)
-		out->lost += f.total;
-	else if (sr_inval_count(c->backlog) == 0 && f.total <= c->settings.pending_max)
+	if ((flags & SR_FLUSH_LEAVE) != 0)
+		out->kept += total;
+	else if (!c->flushing && sr_inval_count(c->backlog) == 0 && total <= c->settings.pending_max)
 	{
 		sr_inval_release(q, 0);
 		sr_inval_swap(c->backlog, q);
 	}
 	else
-		set_aside(&f, &c->backlog, 0, f.total, c->settings.pending_max);
+		for (size_t i = 0; i < total; i++)
+		{
+			sr_effect	kind;
+			size_t		len;
+			const char *data = sr_inval_effect(q, i, &kind, &len, NULL);
+
+			if (c->flushing || is_full(c, kind, data, len) ||
+				sr_inval_push_effect(c->backlog, kind, data, len, 0) == SR_PUSH_NO_MEMORY)
+				count_lost(c, out, q, i);
+		}
 	sr_inval_clear(q);
 }
 
-/* What was not answered joins what was kept, and that becomes the backlog. */
-static void keep_rest(flusher *f, sr_inval *q)
+static void drop_kept(sr_delivery *d)
 {
-	sr_client *c = f->c;
+	sr_inval_free(d->kept);
+	d->kept = NULL;
+	d->forgot = false;
+}
 
-	if (f->answered == 0 && f->kept == NULL)
-	{
-		keep_all(c, q, f->out);
+static void flush_backlog(sr_delivery *d, bool sweep)
+{
+	sr_client *c = d->c;
+
+	if (sr_inval_count(c->backlog) == 0)
 		return;
-	}
-	if (f->answered < f->total)
-		set_aside(f, &f->kept, f->answered, f->total, c->settings.pending_max);
-	if (f->kept != NULL)
-	{
-		sr_inval_swap(c->backlog, f->kept);
-		sr_inval_free(f->kept);
-	}
-	else
-		sr_inval_clear(c->backlog);
-	if (q != NULL)
-		sr_inval_clear(q);
-}
-
-static void flush(sr_client *c, sr_inval *q, bool commit, unsigned flags, sr_flush_result *out)
-{
-	flusher f = {.c = c, .first = c->backlog, .second = q, .batch_keys = BATCH_KEYS, .out = out};
-	int64_t all = c->command_timeout > c->commit_timeout ? c->command_timeout : c->commit_timeout;
-	sr_err	err;
-	bool	ok;
-
-	if (commit || (flags & SR_NO_DIAL) != 0)
-		f.until = sr_now(&c->host) + all;
-	f.total = sr_inval_count(c->backlog) + (q != NULL ? sr_inval_count(q) : 0);
 	c->flushing = true;
-	ok = send_all(&f, commit, flags, &err);
-	if (!ok)
-		note_error(&f, &err);
-	send_singles(&f, commit, flags, ok);
+	if (!run(d, c->backlog, sweep))
+	{
+		if (d->kept != NULL)
+			sr_inval_swap(c->backlog, d->kept);
+		else
+			sr_inval_clear(c->backlog);
+	}
+	drop_kept(d);
 	c->flushing = false;
-	keep_rest(&f, q);
-	/* a server that answers "not now" is left alone for a moment; one that was away is not */
-	c->backlog_not_before = f.stop ? sr_now(&c->host) + PAUSE : 0;
 }
 
-static void count(sr_client *c, sr_flush_result *out)
+static void flush_queue(sr_delivery *d, sr_inval *q, unsigned flags)
 {
-	out->kept = sr_inval_count(c->backlog);
-	c->stats.invalidations_sent += out->sent;
-	c->stats.invalidations_failed += out->lost;
+	bool sweep = (flags & SR_FLUSH_NO_PATTERNS) == 0;
+
+	if (sr_inval_count(q) == 0)
+		return;
+	if (d->stop || run(d, q, sweep))
+		keep(d->c, q, flags, d->out);
+	else if (d->kept != NULL)
+		keep(d->c, d->kept, flags, d->out);
+	sr_inval_clear(q);
+	drop_kept(d);
+}
+
+/* unasked: before another call */
+static void flush(sr_client *c, sr_inval *q, unsigned flags, bool unasked, sr_flush_result *out)
+{
+	bool		  commit = (flags & SR_FLUSH_COMMIT) != 0;
+	sr_batch_line line;
+	sr_delivery	  d = {.c = c,
+					   .out = out,
+					   .line = &line,
+					   .flags = commit || unasked ? SR_NO_DIAL : 0,
+					   .idle = commit ? c->commit_timeout : c->command_timeout};
+	int64_t all = c->command_timeout > c->commit_timeout ? c->command_timeout : c->commit_timeout;
+	int64_t now = sr_now(&c->host);
+	bool	sweep =
+		(flags & SR_FLUSH_NO_PATTERNS) == 0 && !unasked && (!commit || now >= c->sweep_not_before);
+
+	if (commit || unasked)
+		d.until = now + all;
+	if ((flags & SR_FLUSH_ONLY) == 0)
+		flush_backlog(&d, sweep);
+	if (q != NULL)
+		flush_queue(&d, q, flags);
+	if (c->scratch.cap > SCRATCH_KEEP)
+		sr_buf_free(&c->scratch);
+	/* a server that answers "not now" is left alone for a moment; one that was away is not */
+	c->backlog_not_before = 0;
+	if (sr_inval_count(c->backlog) > 0 && (c->stream != NULL || !d.stop))
+		c->backlog_not_before = sr_now(&c->host) + PAUSE;
+	if (commit && sr_inval_count_of(c->backlog, SR_EFFECT_PATTERN) > 0 && sweep)
+		c->sweep_not_before = sr_now(&c->host) + SWEEP_PAUSE;
+}
+
+static void count_kept(const sr_client *c, unsigned flags, sr_flush_result *out)
+{
+	if ((flags & SR_FLUSH_LEAVE) == 0)
+		out->kept = sr_inval_count(c->backlog);
 }
 
 void sr_flush(sr_client *c, sr_inval *q, unsigned flags, sr_flush_result *out)
 {
-	bool commit = (flags & SR_FLUSH_COMMIT) != 0;
-
 	memset(out, 0, sizeof(*out));
 	if (sr_inval_count(c->backlog) == 0 && (q == NULL || sr_inval_count(q) == 0))
 		return;
 	if (sr_client_enter(c, &out->err))
 	{
-		flush(c, q, commit, commit ? SR_NO_DIAL : 0, out);
+		flush(c, q, flags, false, out);
 		sr_client_leave(c);
 	}
-	else
-		keep_all(c, q, out);
-	count(c, out);
+	else if (q != NULL)
+		keep(c, q, flags, out);
+	count_kept(c, flags, out);
 }
 
 bool sr_flush_backlog(sr_client *c, sr_err *err)
@@ -305,14 +312,13 @@ bool sr_flush_backlog(sr_client *c, sr_err *err)
 	if (sr_now(&c->host) < c->backlog_not_before)
 		return true;
 	memset(&out, 0, sizeof(out));
-	flush(c, NULL, false, SR_NO_DIAL, &out);
-	count(c, &out);
+	flush(c, NULL, 0, true, &out);
 	if (out.lost > 0) /* nobody else hears of it */
 	{
-		char text[sizeof(out.err.msg) + 64];
+		char text[sizeof(out.err.msg) + 96];
 
-		snprintf(text, sizeof(text), "%zu keys could not be invalidated: %s", out.lost,
-				 out.err.msg);
+		snprintf(text, sizeof(text), "Redis refused %zu effects of committed transactions: %s",
+				 out.lost, out.err.msg);
 		c->host.log(c->host.ctx, SR_LOG_WARNING, text);
 	}
 	if (out.err.cls != SR_E_INTERRUPTED)

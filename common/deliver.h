@@ -1,0 +1,71 @@
+/*
+ * deliver.h - what flush.c, deliver.c and sweep.c share: effects on their way to Redis. Nobody else
+ * includes it.
+ */
+#ifndef SQLREDIS_DELIVER_H
+#define SQLREDIS_DELIVER_H
+
+#include "conn.h"
+
+#define SR_BATCH ((size_t) 512) /* keys or tags of one command */
+
+/* A command line under construction, on the stack of the flush. */
+typedef struct sr_batch_line
+{
+	const char *argv[2 * SR_BATCH + 4];
+	size_t		lengths[2 * SR_BATCH + 4];
+} sr_batch_line;
+
+/* How far the commands of a phase went. */
+typedef struct sr_progress
+{
+	int	   pass;  /* commands, keys, tags */
+	size_t at;	  /* the next effect; 0: from the phase's start */
+	bool   entry; /* asked alone: next is the key's entry */
+} sr_progress;
+
+/*
+ * Effects start to end of list: a phase. It has commands at most in its first place; everything behind
+ * them may go in any order, because deletions commute.
+ */
+typedef struct sr_delivery
+{
+	sr_client		*c;
+	sr_flush_result *out;
+	sr_batch_line	*line;
+	const sr_inval	*list;
+	size_t			 start, end;
+	int64_t			 idle;	/* ms without progress */
+	int64_t			 until; /* absolute ms; 0: no end */
+	unsigned		 flags; /* of sr_client_ready */
+	bool			 alone; /* one effect a command, and a key apart from its entry */
+	sr_progress		 asked, answered;
+	bool			 accepted; /* alone: the key whose entry is next was */
+	bool			 redo;	   /* what stood before was not done: nothing behind it counts */
+	bool			 stop;	   /* Redis is not able to now: ask no more */
+	bool			 done_any; /* something is no longer owed */
+	bool			 forgot;   /* no memory for kept or singles: everything is owed still */
+	sr_inval		*kept;	   /* not done, in order; NULL until needed */
+	sr_inval		*singles;  /* refused with others: each to be asked alone; likewise */
+} sr_delivery;
+
+/* flush.c: how an effect ended. */
+void sr_delivery_sent(sr_delivery *d, sr_effect kind, size_t n);
+void sr_delivery_lost(sr_delivery *d, size_t i, const sr_err *why); /* NULL: noted already */
+void sr_delivery_note(sr_delivery *d, const sr_err *err);
+/* Add effect i to *to, made when it is NULL. */
+void sr_delivery_set_aside(sr_delivery *d, sr_inval **to, size_t i);
+/* Redis can be asked now: there is time, and a connection. Else stop is set. */
+bool sr_delivery_ready(sr_delivery *d);
+/* One exchange and how it went. LOST is the only failure that may be tried again. */
+bool sr_delivery_exchange(sr_delivery *d, sr_exchange *x, sr_err *err);
+/* Would the same command succeed later, without anybody changing the key? */
+bool sr_is_transient(sr_class cls);
+
+/* deliver.c: the phase's commands, keys and tags. What could not be done is in kept, and stop is set. */
+void sr_deliver(sr_delivery *d);
+
+/* sweep.c: a pattern, effect i. false: it is to be kept. */
+bool sr_sweep(sr_delivery *d, size_t i);
+
+#endif
