@@ -15,7 +15,11 @@
 #define CONNECT_TIMEOUT 3000
 #define COMMAND_TIMEOUT 2000
 #define COMMIT_TIMEOUT	250
-#define MAX_REPLY		((size_t) 512 * 1024 * 1024)
+#define CACHE_LEASE		10000
+#define CACHE_WAIT		2000
+/* The record of an invalidated tag lives no shorter: it must outlive the leases taken before. */
+#define LONGEST_LEASE 60000
+#define MAX_REPLY	  ((size_t) 512 * 1024 * 1024)
 
 static void set_unconfigured(sr_client *c, const sr_err *why)
 {
@@ -51,6 +55,8 @@ sr_client *sr_client_new(const sr_host *host)
 	c->connect_timeout = CONNECT_TIMEOUT;
 	c->command_timeout = COMMAND_TIMEOUT;
 	c->commit_timeout = COMMIT_TIMEOUT;
+	c->cache_lease = CACHE_LEASE;
+	c->cache_wait = CACHE_WAIT;
 	if (c->backlog == NULL)
 	{
 		free(c);
@@ -82,6 +88,7 @@ void sr_client_free(sr_client *c)
 	sr_queue_free(c->queue);
 	sr_buf_free(&c->out);
 	sr_buf_free(&c->scratch);
+	sr_cache_free(&c->cache);
 	sr_url_free(&c->url);
 	free_settings(&c->settings);
 	free(c);
@@ -162,6 +169,10 @@ bool sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err)
 	c->connect_timeout = timeout(c->url.connect_timeout, copy.connect_timeout, CONNECT_TIMEOUT);
 	c->command_timeout = timeout(c->url.command_timeout, copy.command_timeout, COMMAND_TIMEOUT);
 	c->commit_timeout = timeout(0, copy.commit_timeout, COMMIT_TIMEOUT);
+	c->cache_lease = timeout(0, copy.cache_lease, CACHE_LEASE);
+	if (c->cache_lease > LONGEST_LEASE)
+		c->cache_lease = LONGEST_LEASE;
+	c->cache_wait = copy.cache_wait < 0 ? CACHE_WAIT : copy.cache_wait;
 	if (moved || old.breakers != copy.breakers || old.breaker_slots != copy.breaker_slots)
 		sr_breaker_choose(c, copy.breakers, copy.breaker_slots);
 	free_settings(&old);
@@ -270,4 +281,16 @@ uint64_t sr_client_address(const sr_client *c)
 	h = hash_text(h, c->url.user);
 	h = hash_text(h, password);
 	return h == 0 ? 1 : h;
+}
+
+void sr_client_count_unfilled(sr_client *c, sr_unfilled reason)
+{
+	if ((unsigned) reason < SR_UNFILLED_REASONS)
+		c->stats.cache_unfilled[reason]++;
+}
+
+void sr_client_note_outbox(sr_client *c, uint64_t rows, double age)
+{
+	c->stats.outbox_rows = rows;
+	c->stats.outbox_age = age;
 }

@@ -147,14 +147,16 @@ typedef struct sr_cached
  * Look up key (without prefix). A hit is one round trip. The epoch is the database's; entries of
  * another epoch or of another server are no hits. False with SR_E_INTERRUPTED, SR_E_OPTION and local
  * errors only: a Redis that is away, read-only or refuses is SR_CACHE_MISSED, and *err says what it
- * said. Counts hits, misses and the reason. The caller frees with sr_cached_free, also after false.
+ * said. Counts hits, misses and the reason; without SR_CACHE_LEASE that is the caller's to name and
+ * count, and reason is SR_UNFILLED_REASONS. The caller frees with sr_cached_free, also after false.
  */
 bool sr_cache_lookup(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE], const char *key,
 					 size_t len, unsigned flags, sr_cached *out, sr_err *err);
 void sr_cached_free(sr_cached *cached);
 /*
  * Put value (NULL, TEXT or BYTES) into the entry for ttl ms, if the lease is still there; *filled says
- * whether. tags: count texts. Counts the fill, or why not. Not resent: a lease that is gone tells.
+ * whether. tags: count texts. Counts the fill, or why not, which *err says if Redis did. Not resent: a
+ * lease that is gone tells. False as sr_cache_lookup.
  */
 bool sr_cache_fill(sr_client *c, const char *key, size_t len, const char *lease, size_t lease_len,
 				   const sr_value *value, int64_t ttl, int count, const sr_value *tags,

@@ -122,6 +122,17 @@ SR_SCALARS(X)
 SR_ROWS(X)
 #undef X
 
+/* ---- info.c ---- */
+
+/* The value of a line "name:value" of INFO's reply; "" and false: none, or more than size holds. */
+bool sr_info_value(const sr_reply *reply, const char *name, char *out, size_t size);
+/*
+ * identity.c: run_id and master_replid of INFO server and INFO replication. refusal: what came instead, or
+ * NULL. False: one of them is missing, and err says what that means.
+ */
+bool sr_info_identity(const sr_reply *server, const sr_reply *replication, const char *refusal,
+					  char *run_id, char *replid, size_t size, sr_err *err);
+
 /* ---- pack.c: command lines kept for later ---- */
 
 typedef struct sr_pack

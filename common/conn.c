@@ -22,6 +22,7 @@ void sr_client_drop(sr_client *c, bool orderly)
 
 	c->stream = NULL;
 	c->busy = false;
+	sr_identity_forget(c);
 	sr_reader_free(c->reader);
 	c->reader = NULL;
 	if (stream != NULL)
@@ -80,7 +81,7 @@ void sr_client_leave(sr_client *c)
 	c->active = false;
 }
 
-static void count_error(sr_client *c, const sr_err *err)
+void sr_client_count_error(sr_client *c, const sr_err *err)
 {
 	if ((unsigned) err->cls < SR_CLASSES)
 		c->stats.errors[err->cls]++;
@@ -100,7 +101,7 @@ bool sr_client_connect(sr_client *c, unsigned flags, sr_err *err)
 		sr_client_leave(c);
 	}
 	if (!ok)
-		count_error(c, err);
+		sr_client_count_error(c, err);
 	return ok;
 }
 
@@ -157,7 +158,7 @@ static void explain(const sr_client *c, const sr_argv *cmd, unsigned flags, size
 }
 
 /* Backlog first: what an earlier transaction owes comes before what this call asks. */
-static bool ready_and_flushed(sr_client *c, unsigned flags, sr_err *err)
+bool sr_client_ready_and_flushed(sr_client *c, unsigned flags, sr_err *err)
 {
 	if (!sr_client_ready(c, flags, err))
 		return false;
@@ -179,7 +180,8 @@ static sr_reply *call(sr_client *c, const sr_argv *cmd, unsigned flags, int64_t 
 						 .idle = c->command_timeout + extra_wait};
 		bool		ok;
 
-		ok = attempt == 0 ? ready_and_flushed(c, flags, err) : sr_client_ready(c, flags, err);
+		ok = attempt == 0 ? sr_client_ready_and_flushed(c, flags, err)
+						  : sr_client_ready(c, flags, err);
 		if (!ok)
 			return NULL;
 		ok = sr_exchange_run(c, &x, err);
@@ -207,7 +209,7 @@ static sr_reply *call_and_count(sr_client *c, const sr_argv *cmd, unsigned flags
 		sr_client_leave(c);
 	}
 	if (reply == NULL)
-		count_error(c, err);
+		sr_client_count_error(c, err);
 	return reply;
 }
 
@@ -217,7 +219,7 @@ static sr_reply *checked(sr_client *c, sr_reply *reply, sr_err *err)
 	if (reply == NULL || reply->kind != SR_ERROR)
 		return reply;
 	sr_fail_reply(err, reply->str, reply->len);
-	count_error(c, err);
+	sr_client_count_error(c, err);
 	sr_reply_free(reply);
 	return NULL;
 }
@@ -308,7 +310,7 @@ static void on_reply_of_many(void *ctx, sr_reply *reply)
 		sr_err why;
 
 		sr_fail_reply(&why, reply->str, reply->len);
-		count_error(m->c, &why);
+		sr_client_count_error(m->c, &why);
 	}
 	m->p->reply(m->p->ctx, reply);
 	sr_reply_free(reply);
@@ -326,7 +328,7 @@ bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *er
 	ok = sr_client_enter(c, err);
 	if (ok)
 	{
-		ok = ready_and_flushed(c, flags, err);
+		ok = sr_client_ready_and_flushed(c, flags, err);
 		if (ok)
 		{
 			x.idle = p->idle_timeout > 0 ? p->idle_timeout : c->command_timeout;
@@ -339,6 +341,6 @@ bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *er
 	p->sent = x.sent;
 	p->all_sent = x.sent == x.written;
 	if (!ok)
-		count_error(c, err);
+		sr_client_count_error(c, err);
 	return ok;
 }

@@ -1,7 +1,7 @@
 /*
  * conn.h - what the files of the connection share: net.c, resolve.c, conn.c, exchange.c, dial.c,
- * breaker.c, flush.c, batch.c, many.c, multi.c. Nobody else includes it, except reply.c for its one
- * extra function.
+ * breaker.c, identity.c, cache.c, flush.c, batch.c, many.c, multi.c. Nobody else includes it, except
+ * reply.c for its one extra function.
  */
 #ifndef SQLREDIS_CONN_H
 #define SQLREDIS_CONN_H
@@ -48,6 +48,55 @@ void sr_queue_free(sr_queue *q); /* NULL is fine; nothing is sent */
 /* Send what was gathered; each batch learns how it went. */
 void sr_queue_send(sr_client *c);
 
+/* ---- identity.c: which server the connection leads to ---- */
+
+#define SR_STAMP_SIZE	 16
+#define SR_IDENTITY_SIZE 64 /* Redis's are 40 hex digits */
+
+typedef struct sr_identity
+{
+	enum
+	{
+		SR_IDENTITY_UNKNOWN,
+		SR_IDENTITY_KNOWN,
+		SR_IDENTITY_REFUSED /* INFO does not tell; why says what it answered */
+	} state;
+	int64_t		  looked; /* ms: when INFO was asked last */
+	char		  run_id[SR_IDENTITY_SIZE], replid[SR_IDENTITY_SIZE];
+	sr_err		  why;
+	bool		  no_getex; /* a server before 6.2 */
+	bool		  stamped;	/* stamp is that of epoch and this server */
+	unsigned char epoch[SR_EPOCH_SIZE];
+	unsigned char stamp[SR_STAMP_SIZE];
+} sr_identity;
+
+void sr_identity_forget(sr_client *c);
+bool sr_identity_is_fresh(const sr_client *c);	 /* known, and looked at a moment ago */
+bool sr_identity_is_refused(const sr_client *c); /* and it is too early to ask again */
+/*
+ * Send cmd, which may be sent again, or NULL; pipelined with INFO when the connection is new or the last
+ * look is 100 ms old. False: no answer. After true the identity is known, and was the server's when it
+ * carried out cmd, or it is refused. The caller frees *reply; an error reply is a reply.
+ */
+bool sr_identity_call(sr_client *c, const sr_argv *cmd, sr_reply **reply, sr_err *err);
+/* The known identity's stamp under a database's epoch; lives until the next call. NULL: no memory. */
+const unsigned char *sr_identity_stamp(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE],
+									   sr_err *err);
+
+/* ---- cache.c ---- */
+
+#define SR_CACHE_SCRIPTS 4
+
+/* What lookups and fills keep between calls, for no call to pay for it. */
+typedef struct sr_cache
+{
+	sr_buf key;	  /* with its prefix */
+	sr_buf entry; /* sr_entry_key of it */
+	char   sha1[SR_CACHE_SCRIPTS][41];
+} sr_cache;
+
+void sr_cache_free(sr_cache *cache);
+
 /* ---- the client ---- */
 
 #define SR_READ_SIZE ((size_t) 64 * 1024)
@@ -64,6 +113,8 @@ struct sr_client
 	int64_t		connect_timeout; /* ms; the URL's or the settings' */
 	int64_t		command_timeout;
 	int64_t		commit_timeout;
+	int64_t		cache_lease;
+	int64_t		cache_wait;
 
 	/* breaker.c */
 	sr_breaker	own_breaker;
@@ -79,6 +130,8 @@ struct sr_client
 	bool		  busy;	 /* poison: an exchange began and has not ended */
 	bool		  fresh; /* no reply has come over it yet */
 	int64_t		  last_used;
+	sr_identity	  identity; /* of the server at its other end */
+	sr_cache	  cache;
 
 	bool active; /* a public call is in progress */
 
@@ -101,7 +154,10 @@ bool sr_client_enter(sr_client *c, sr_err *err); /* false: not configured, or re
 void sr_client_leave(sr_client *c);
 /* A usable connection, old or new; false: err says why there is none. */
 bool sr_client_ready(sr_client *c, unsigned flags, sr_err *err);
+/* The same, and what the backlog owes is sent over it before; false also: interrupted meanwhile. */
+bool sr_client_ready_and_flushed(sr_client *c, unsigned flags, sr_err *err);
 void sr_client_drop(sr_client *c, bool orderly);
+void sr_client_count_error(sr_client *c, const sr_err *err);
 
 /* breaker.c */
 void sr_breaker_choose(sr_client *c, sr_breaker *slots, size_t count);

@@ -1,5 +1,5 @@
 /*
- * info.c - redis_info: the text that INFO answers, a row a line.
+ * info.c - redis_info: the text that INFO answers, a row a line; and one value of it.
  */
 #include "command.h"
 
@@ -73,4 +73,29 @@ sr_rows *sr_info_open(sr_client *c, const sr_command *cmd, int n, const sr_value
 		sr_fail(err, SR_E_PROTOCOL, "", "unexpected type of reply to INFO");
 	info_close(&s->base);
 	return NULL;
+}
+
+bool sr_info_value(const sr_reply *reply, const char *name, char *out, size_t size)
+{
+	size_t len = strlen(name);
+
+	*out = '\0';
+	if (reply == NULL || reply->kind != SR_BULK)
+		return false;
+	for (const char *line = reply->str; *line != '\0'; line += strspn(line, "\r\n"))
+	{
+		size_t n = strcspn(line, "\r\n");
+
+		if (n > len && memcmp(line, name, len) == 0 && line[len] == ':')
+		{
+			n -= len + 1;
+			if (n == 0 || n >= size)
+				return false;
+			memcpy(out, line + len + 1, n);
+			out[n] = '\0';
+			return true;
+		}
+		line += n;
+	}
+	return false;
 }

@@ -25,6 +25,9 @@ enum
 	SR_WITHOUT_ROLLBACK,		/* a rollback drops nothing */
 	SR_WITHOUT_DEDUPE,			/* a command is run as often as it is delivered */
 	SR_WITHOUT_TAG_ORDER,		/* a tag invalidated after the lease does not matter */
+	SR_WITHOUT_EVICTED_TAG,		/* a tag's record evicted after the lease does not matter */
+	SR_WITHOUT_FRESH_TOKEN,		/* a lease asked for again carries the token of the first time */
+	SR_WITHOUT_WRITE_GUARD,		/* a server that refuses invalidations gives hits */
 	SR_WITHOUT_ENTRY_KEY,		/* only the plain key is deleted */
 	SR_WITHOUT_PREPARED,		/* PREPARE TRANSACTION writes no row */
 	SR_WITHOUT_RING_FALLBACK,	/* what finds no room in shared memory is dropped */

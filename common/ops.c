@@ -11,7 +11,7 @@
 
 /* ---- redis_stats ---- */
 
-#define STATS_MAX (40 + SR_CLASSES)
+#define STATS_MAX (40 + SR_CLASSES + SR_UNFILLED_REASONS)
 
 typedef struct stats
 {
@@ -96,6 +96,22 @@ static double percentile(const sr_stats *from, double share)
 	return 0;
 }
 
+static void stat_cache(stats *s, const sr_stats *from)
+{
+	static const char *const reasons[] = {
+#define X(id, name) [id] = "cache_unfilled_" name,
+		SR_UNFILLED_MAP(X)
+#undef X
+	};
+
+	stat_count(s, "cache_hits", from->cache_hits);
+	stat_count(s, "cache_misses", from->cache_misses);
+	stat_count(s, "cache_fills", from->cache_fills);
+	stat_count(s, "cache_waits", from->cache_waits);
+	for (int i = 0; i < SR_UNFILLED_REASONS; i++)
+		stat_count(s, reasons[i], from->cache_unfilled[i]);
+}
+
 static void collect(stats *s, sr_client *c)
 {
 	const sr_stats *from = sr_client_stats(c);
@@ -116,6 +132,12 @@ static void collect(stats *s, sr_client *c)
 	stat_count(s, "invalidations_sent", from->invalidations_sent);
 	stat_count(s, "invalidations_failed", from->invalidations_failed);
 	stat_count(s, "invalidations_waiting", sr_client_backlog(c));
+	stat_count(s, "commands_queued", from->commands_queued);
+	stat_count(s, "commands_sent", from->commands_sent);
+	stat_count(s, "commands_failed", from->commands_failed);
+	stat_count(s, "outbox_rows", from->outbox_rows);
+	stat_fraction(s, "outbox_age", from->outbox_age);
+	stat_cache(s, from);
 	stat_errors(s, from);
 }
 
@@ -166,29 +188,29 @@ typedef struct health
 	sr_err	err;
 } health;
 
-/* The value of "name:" in INFO's text, cut at the line's end; "" when it has none. */
-static void info_value(const sr_reply *reply, const char *name, char *out, size_t size)
-{
-	const char *at = reply != NULL && reply->kind == SR_BULK ? strstr(reply->str, name) : NULL;
-
-	*out = '\0';
-	if (at != NULL)
-	{
-		at += strlen(name);
-		snprintf(out, size, "%.*s", (int) strcspn(at, "\r\n"), at);
-	}
-}
-
-static void ask_info(sr_client *c, const char *section, const char *name, char *out, size_t size)
+static sr_reply *ask_info(sr_client *c, const char *section, sr_err *err)
 {
 	const char *argv[] = {"INFO", section};
 	size_t		lengths[] = {4, strlen(section)};
 	sr_argv		line = {.argc = 2, .argv = argv, .argvlen = lengths};
-	sr_err		ignored = {0}; /* an ACL may refuse INFO: that is not ill health */
-	sr_reply   *reply = sr_client_call(c, &line, SR_SAFE_TO_RESEND, 0, &ignored);
 
-	info_value(reply, name, out, size);
-	sr_reply_free(reply);
+	return sr_client_call(c, &line, SR_SAFE_TO_RESEND, 0, err);
+}
+
+/* An ACL may refuse INFO. That is not ill health, but there is no coherent cache then: said in err. */
+static void identify(health *h, sr_client *c)
+{
+	sr_reply *server = ask_info(c, "server", &h->err);
+	sr_reply *replication = server != NULL ? ask_info(c, "replication", &h->err) : NULL;
+	char	  run_id[64], replid[64];
+
+	(void) sr_info_value(server, "redis_version", h->version, sizeof h->version);
+	(void) sr_info_value(replication, "role", h->role, sizeof h->role);
+	if (h->err.cls != SR_E_INTERRUPTED)
+		(void) sr_info_identity(server, replication, h->err.cls != SR_OK ? h->err.msg : NULL,
+								run_id, replid, sizeof run_id, &h->err);
+	sr_reply_free(server);
+	sr_reply_free(replication);
 }
 
 static double microseconds(void)
@@ -222,10 +244,7 @@ static void examine(health *h, sr_client *c)
 	}
 	cells[0] = (sr_value){.type = SR_TYPE_BOOLEAN, .i = reply != NULL};
 	if (reply != NULL)
-	{
-		ask_info(c, "server", "redis_version:", h->version, sizeof h->version);
-		ask_info(c, "replication", "role:", h->role, sizeof h->role);
-	}
+		identify(h, c);
 	else
 		cells[1].type = SR_TYPE_NULL;
 	if (url != NULL)
@@ -236,7 +255,7 @@ static void examine(health *h, sr_client *c)
 	optional_text(&cells[2], h->server);
 	optional_text(&cells[3], h->version);
 	optional_text(&cells[4], h->role);
-	optional_text(&cells[6], reply != NULL ? "" : h->err.msg);
+	optional_text(&cells[6], h->err.msg);
 	sr_reply_free(reply);
 }
 
