@@ -26,7 +26,6 @@ static void close_client(int code, Datum arg)
 {
 	sr_flush_result flushed;
 
-	(void) code;
 	(void) arg;
 	pg_host_set_uninterruptible(true);
 	pg_host_give_up_after(pg_setting_commit_timeout);
@@ -38,6 +37,8 @@ static void close_client(int code, Datum arg)
 							 flushed.kept + flushed.lost),
 					  errdetail("%s", flushed.err.msg)));
 	}
+	if (code == 0)
+		pg_outbox_tidy_at_exit();
 	sr_client_free(client);
 	client = NULL;
 }

@@ -18,6 +18,9 @@
 
 int pg_setting_on_error = PG_ON_ERROR_RAISE;
 int pg_setting_commit_timeout = 250;
+int pg_setting_durability = PG_DURABILITY_OUTBOX;
+int pg_setting_commit_mode = PG_COMMIT_SYNC;
+int pg_setting_ring_size = 1024;
 
 static char *setting_url;
 static char *setting_passfile;
@@ -27,12 +30,19 @@ static int	 setting_command_timeout = 2000;
 static int	 setting_retries = 2;
 static int	 setting_max_reply_kb = 65536;
 static int	 setting_pending_max = 1000000;
+static int	 setting_cache_lease = 10000;
+static int	 setting_cache_wait = 2000;
 
 static bool preloaded;
 static bool changed = true;
 
 static const struct config_enum_entry on_error_words[] = {
 	{"error", PG_ON_ERROR_RAISE, false}, {"null", PG_ON_ERROR_NULL, false}, {NULL, 0, false}};
+static const struct config_enum_entry durability_words[] = {{"outbox", PG_DURABILITY_OUTBOX, false},
+															{"memory", PG_DURABILITY_MEMORY, false},
+															{NULL, 0, false}};
+static const struct config_enum_entry commit_mode_words[] = {
+	{"sync", PG_COMMIT_SYNC, false}, {"async", PG_COMMIT_ASYNC, false}, {NULL, 0, false}};
 
 static void note_string(const char *value, void *extra)
 {
@@ -84,11 +94,17 @@ static bool check_url(char **value, void **extra, GucSource source)
 	return false;
 }
 
-static void define_int(const char *name, const char *what, int *variable, int dflt, int min,
-					   int max, int flags)
+static void define_int_for(GucContext context, const char *name, const char *what, int *variable,
+						   int min, int max, int flags)
 {
-	DefineCustomIntVariable(name, what, NULL, variable, dflt, min, max, PGC_SUSET, flags, NULL,
+	DefineCustomIntVariable(name, what, NULL, variable, *variable, min, max, context, flags, NULL,
 							note_int, NULL);
+}
+
+static void define_int(const char *name, const char *what, int *variable, int min, int max,
+					   int flags)
+{
+	define_int_for(PGC_SUSET, name, what, variable, min, max, flags);
 }
 
 static void define_string(const char *name, const char *what, char **variable, int flags,
@@ -107,17 +123,37 @@ void pg_config_init(bool was_preloaded)
 				  &setting_passfile, GUC_SUPERUSER_ONLY, NULL);
 	define_string("sqlredis.key_prefix", "Put before every key.", &setting_key_prefix, 0, NULL);
 	define_int("sqlredis.connect_timeout", "Limit on connecting, retries included.",
-			   &setting_connect_timeout, 3000, 1, 3600000, GUC_UNIT_MS);
+			   &setting_connect_timeout, 1, 3600000, GUC_UNIT_MS);
 	define_int("sqlredis.command_timeout", "Limit on waiting for Redis without progress.",
-			   &setting_command_timeout, 2000, 1, 3600000, GUC_UNIT_MS);
+			   &setting_command_timeout, 1, 3600000, GUC_UNIT_MS);
 	define_int("sqlredis.commit_timeout", "The same while a COMMIT waits.",
-			   &pg_setting_commit_timeout, 250, 1, 60000, GUC_UNIT_MS);
-	define_int("sqlredis.retries", "Attempts to connect after the first.", &setting_retries, 2, 0,
-			   100, 0);
-	define_int("sqlredis.max_reply", "Largest reply that is accepted.", &setting_max_reply_kb,
-			   65536, 16, 1024 * 1024, GUC_UNIT_KB);
-	define_int("sqlredis.pending_max", "Keys kept while Redis is away.", &setting_pending_max,
-			   1000000, 0, INT_MAX, 0);
+			   &pg_setting_commit_timeout, 1, 60000, GUC_UNIT_MS);
+	define_int("sqlredis.retries", "Attempts to connect after the first.", &setting_retries, 0, 100,
+			   0);
+	define_int("sqlredis.max_reply", "Largest reply that is accepted.", &setting_max_reply_kb, 16,
+			   1024 * 1024, GUC_UNIT_KB);
+	define_int("sqlredis.pending_max", "Keys kept while Redis is away.", &setting_pending_max, 0,
+			   INT_MAX, 0);
+	define_int_for(PGC_USERSET, "sqlredis.cache_lease",
+				   "How long a reader may take to fill an entry.", &setting_cache_lease, 1, 60000,
+				   GUC_UNIT_MS);
+	define_int_for(PGC_USERSET, "sqlredis.cache_wait",
+				   "How long a reader waits for another one's fill.", &setting_cache_wait, 0, 60000,
+				   GUC_UNIT_MS);
+	/* A session that loads the library by itself has no part in what is shared. */
+	define_int_for(process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
+				   "sqlredis.ring_size", "Shared memory for commits that are sent by the worker.",
+				   &pg_setting_ring_size, 64, 1024 * 1024, GUC_UNIT_KB);
+	DefineCustomEnumVariable("sqlredis.durability", "Where effects wait that Redis was not told.",
+							 "outbox: in a table, written by the transaction; memory: in the "
+							 "session, lost when it crashes.",
+							 &pg_setting_durability, PG_DURABILITY_OUTBOX, durability_words,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("sqlredis.commit_mode", "Who tells Redis after a commit.",
+							 "sync: the session, before COMMIT returns; async: the worker, for "
+							 "which sqlredis must be in shared_preload_libraries.",
+							 &pg_setting_commit_mode, PG_COMMIT_SYNC, commit_mode_words, PGC_SUSET,
+							 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("sqlredis.on_error", "What a read does when Redis is away.",
 							 "error raises, null gives NULL and warns once.", &pg_setting_on_error,
 							 PG_ON_ERROR_RAISE, on_error_words, PGC_USERSET, 0, NULL, NULL, NULL);
@@ -188,6 +224,8 @@ bool pg_config_read(sr_settings *settings, sr_err *err)
 		.retries = setting_retries,
 		.max_reply = (size_t) setting_max_reply_kb * 1024,
 		.pending_max = (size_t) setting_pending_max,
+		.cache_lease = setting_cache_lease,
+		.cache_wait = setting_cache_wait,
 	};
 	/* Not without the password that somebody meant it to have. */
 	if (ok)

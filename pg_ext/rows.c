@@ -33,10 +33,12 @@ static void close_rows(void *arg)
 /* s->rows stays NULL when reads fail open. */
 static void open_rows(scan *s, const pg_arguments *arguments)
 {
-	sr_err err = {0};
+	sr_client *client = pg_client_for(s->cmd);
+	sr_err	   err = {0};
 
-	s->rows =
-		sr_rows_open(pg_client_for(s->cmd), s->cmd, arguments->count, arguments->values, &err);
+	if (strcmp(s->cmd->name, "redis_stats") == 0)
+		pg_outbox_note(client);
+	s->rows = sr_rows_open(client, s->cmd, arguments->count, arguments->values, &err);
 	if (s->rows == NULL)
 		pg_raise_or_null(s->cmd, &err);
 	/* An interrupt may have come while an optional step failed quietly. */

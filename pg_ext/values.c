@@ -97,3 +97,16 @@ Datum pg_datum_from_value(const sr_value *value, Oid type, const char *twin)
 		return PointerGetDatum(cstring_to_text_with_len(value->data, (int) value->len));
 	return text_datum(value->data, value->len, twin);
 }
+
+char *pg_take_buf(sr_buf *from, bool ok, size_t *len)
+{
+	char *copy = ok ? palloc_extended(from->len + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM) : NULL;
+
+	*len = from->len;
+	if (copy != NULL && from->len > 0)
+		memcpy(copy, from->data, from->len);
+	sr_buf_free(from);
+	if (copy == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return copy;
+}

@@ -1,6 +1,10 @@
 /*
- * xact.c - the queue of keys that this transaction will delete, and what the transaction's end does
- * with it. The callbacks are registered once a backend and return at once when nothing is queued.
+ * xact.c - the queue of what this transaction will do to Redis, and what the transaction's end does with it.
+ * The callbacks are registered once a backend and return at once when there is nothing to do.
+ *
+ * Before the commit the effects are written into the outbox, after it they are sent; what could not be sent
+ * is then in the outbox, and where there is none (durability memory, a read-only transaction) in this
+ * session's backlog.
  *
  * XACT_EVENT_COMMIT comes after the commit is visible and before locks are released, with interrupts
  * held. What runs there allocates no PostgreSQL memory, waits no longer than sqlredis.commit_timeout
@@ -9,11 +13,27 @@
 #include "pg_sqlredis.h"
 
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
+#include "mutation.h"
+#include "utils/timestamp.h"
+
+/* What others left behind is looked for that often, by sessions that commit (ms). */
+#define ADOPT_EVERY 3000
+/* And so much of it is taken over at a time. */
+#define ADOPT_EFFECTS 1000
 
 static sr_inval *queue;
 static bool		 dialled; /* in this transaction */
 static sr_buf	 prefixed;
+
+/* What PRE_COMMIT prepared. */
+static struct
+{
+	bool   durable; /* rows were written */
+	size_t effects; /* so many; what another module's callback adds later is in no row */
+} prepared;
+
+static TimestampTz adopt_at; /* not before */
+static bool		   warned;	 /* of this outage: what the outbox holds is not lost */
 
 const sr_inval *pg_queue(void)
 {
@@ -39,20 +59,12 @@ static void dial(sr_client *client, int limit)
 		pg_log(DEBUG1, &err);
 }
 
-/* key as Redis shall see it; lives until the next call. */
+/* UTF-8 key as Redis shall see it; lives until the next call. NULL: no memory. */
 static const char *whole_key(sr_client *client, const char *key, size_t *len)
 {
 	size_t		prefix_len;
 	const char *prefix = sr_client_prefix(client, &prefix_len);
 
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-	{
-		const char *converted = pg_server_to_any(key, (int) *len, PG_UTF8);
-
-		if (converted != key)
-			*len = strlen(converted);
-		key = converted;
-	}
 	if (prefix_len == 0)
 		return key;
 	prefixed.len = 0;
@@ -62,23 +74,22 @@ static const char *whole_key(sr_client *client, const char *key, size_t *len)
 	return prefixed.data;
 }
 
-bool pg_queue_key(const char *key, size_t len)
+/* The queue and the client, ready for one more effect. NULL: no memory. */
+static sr_client *begin_queueing(void)
 {
 	sr_client *client = pg_client_for_queue();
-	sr_push	   pushed = SR_PUSH_NO_MEMORY;
 
 	if (queue == NULL)
 		queue = sr_inval_new();
-	if (queue != NULL)
-	{
-		if (!dialled)
-			dial(client, 0);
-		key = whole_key(client, key, &len);
-		if (key != NULL)
-			pushed = sr_inval_push(queue, key, len, GetCurrentTransactionNestLevel());
-		if (prefixed.cap > PG_KEEP_BYTES)
-			sr_buf_free(&prefixed);
-	}
+	if (queue == NULL)
+		return NULL;
+	if (!dialled)
+		dial(client, 0);
+	return client;
+}
+
+static bool queued(sr_client *client, sr_push pushed)
+{
 	if (pushed == SR_PUSH_NO_MEMORY)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("no memory for one more key to invalidate"),
@@ -90,13 +101,142 @@ bool pg_queue_key(const char *key, size_t len)
 	return pushed == SR_PUSH_NEW;
 }
 
+bool pg_queue_key_value(const sr_value *value)
+{
+	sr_client  *client = begin_queueing();
+	sr_push		pushed = SR_PUSH_NO_MEMORY;
+	const char *key = value->data;
+	size_t		len = value->len;
+
+	if (client != NULL)
+	{
+		key = whole_key(client, key, &len);
+		if (key != NULL)
+			pushed = sr_inval_push(queue, key, len, GetCurrentTransactionNestLevel());
+		if (prefixed.cap > PG_KEEP_BYTES)
+			sr_buf_free(&prefixed);
+	}
+	return queued(client, pushed);
+}
+
+bool pg_queue_key(const char *key, size_t len)
+{
+	sr_value value;
+
+	pg_value_from_text(&value, key, len);
+	return pg_queue_key_value(&value);
+}
+
+bool pg_queue_effect(sr_effect kind, const char *data, size_t len)
+{
+	sr_client *client = begin_queueing();
+	sr_push	   pushed = SR_PUSH_NO_MEMORY;
+
+	if (client != NULL)
+		pushed = sr_inval_push_effect(queue, kind, data, len, GetCurrentTransactionNestLevel());
+	return queued(client, pushed);
+}
+
+void pg_queue_command(const sr_argv *cmd)
+{
+	sr_client *client = begin_queueing();
+	sr_push	   pushed = SR_PUSH_NO_MEMORY;
+
+	if (client != NULL)
+		pushed = sr_inval_push_command(queue, cmd, GetCurrentTransactionNestLevel());
+	queued(client, pushed);
+}
+
+/* ---- before the commit ---- */
+
+/* How long a row's own session may still be busy delivering it (ms). */
+static int64 min_age(void)
+{
+	return (int64) pg_setting_commit_timeout * 2;
+}
+
+/*
+ * Without anybody whose task it is, sessions take over what others left behind: it is deleted there and
+ * written again as their own, in one transaction. Only while Redis is there: else it would wander about.
+ */
+static void adopt(sr_client *client)
+{
+	pg_take		take = {.effects = queue, .min_age = min_age(), .max_effects = ADOPT_EFFECTS};
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < adopt_at || !sr_client_connected(client) || sr_client_backlog(client) > 0 ||
+		sr_inval_count(queue) >= ADOPT_EFFECTS || !pg_outbox_may_write())
+		return;
+	adopt_at = TimestampTzPlusMilliseconds(
+		now, ADOPT_EVERY / 2 + (int64) (sr_client_random(client) % ADOPT_EVERY));
+	if (pg_outbox_take(&take) && take.more)
+		adopt_at = now;
+}
+
+static void before_commit(void)
+{
+	sr_client *client;
+
+	if (queue != NULL && sr_inval_count(queue) > 0)
+	{
+		client = pg_client_for_queue();
+		/*
+		 * The connection may have broken since the first key. Not for longer than COMMIT itself would
+		 * wait: a failure here opens the breaker, and COMMIT then does not wait at all.
+		 */
+		dial(client, pg_setting_commit_timeout);
+		if (pg_setting_durability == PG_DURABILITY_OUTBOX)
+		{
+			adopt(client);
+			prepared.durable = pg_outbox_write(queue);
+		}
+		prepared.effects = sr_inval_count(queue);
+	}
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		pg_outbox_tidy();
+}
+
+/* Another session may commit it: only what is in the outbox goes with it. */
+static void before_prepare(void)
+{
+	if (queue == NULL || sr_inval_count(queue) == 0 || sr_without(PREPARED))
+		return;
+	if (pg_setting_durability == PG_DURABILITY_OUTBOX && pg_outbox_write(queue))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot PREPARE a transaction that has queued keys to invalidate"),
+			 errdetail(
+				 "Another session may commit it, and would not know the keys without the outbox."),
+			 errhint("Set sqlredis.durability to outbox; or use COMMIT.")));
+}
+
+/* ---- after it ---- */
+
+/* What may be said in COMMIT: only ASCII, and nothing of it can fail but for want of memory. */
+static void say_at_commit(const sr_flush_result *flushed, bool durable)
+{
+	size_t failed = flushed->kept + flushed->lost;
+
+	ereport(
+		WARNING,
+		(errcode(ERRCODE_WARNING),
+		 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
+					   failed, failed, flushed->err.msg),
+		 flushed->lost > 0 ? errdetail("%zu kept, to be sent when Redis is back; %zu lost.",
+									   flushed->kept, flushed->lost)
+		 : durable
+			 ? errdetail("What is not sent is in the outbox, and sent when Redis is back.")
+			 : errdetail("What is not sent is kept by this session, and sent when Redis is back."),
+		 flushed->err.hint[0] != '\0' ? errhint("%s", flushed->err.hint) : 0));
+}
+
 /*
  * A client's encoding that lacks a character, or want of memory, makes the report itself an ERROR.
  * It is caught here; nothing was begun that an abort would have to clean up.
  */
-static void warn_at_commit(sr_flush_result *flushed)
+static void warn_at_commit(sr_flush_result *flushed, bool durable)
 {
-	size_t				  failed = flushed->kept + flushed->lost;
 	MemoryContext		  context = CurrentMemoryContext;
 	ErrorContextCallback *callbacks = error_context_stack;
 	uint32				  held = InterruptHoldoffCount;
@@ -106,15 +246,7 @@ static void warn_at_commit(sr_flush_result *flushed)
 	error_context_stack = NULL;
 	PG_TRY();
 	{
-		ereport(WARNING, (errcode(ERRCODE_WARNING),
-						  errmsg_plural("%zu key was not invalidated: %s",
-										"%zu keys were not invalidated: %s", failed, failed,
-										flushed->err.msg),
-						  flushed->lost == 0
-							  ? errdetail("What is not sent is kept, and sent when Redis is back.")
-							  : errdetail("%zu kept, to be sent when Redis is back; %zu lost.",
-										  flushed->kept, flushed->lost),
-						  flushed->err.hint[0] != '\0' ? errhint("%s", flushed->err.hint) : 0));
+		say_at_commit(flushed, durable);
 	}
 	PG_CATCH();
 	{
@@ -126,51 +258,80 @@ static void warn_at_commit(sr_flush_result *flushed)
 	error_context_stack = callbacks;
 }
 
-static void flush_at_commit(void)
+static void report_at_commit(sr_flush_result *flushed, bool durable)
+{
+	if (flushed->kept + flushed->lost == 0)
+	{
+		warned = false;
+		return;
+	}
+	if (pg_client_refusal() != NULL)
+		flushed->err = *pg_client_refusal();
+	/* What is safe is said once for an outage. */
+	if (!durable || !warned || flushed->lost > 0)
+		warn_at_commit(flushed, durable);
+	warned = true;
+}
+
+static pg_outcome outcome_of(const sr_flush_result *flushed)
+{
+	if (flushed->kept == 0)
+		return PG_OUTCOME_DELIVERED;
+	/* What the backlog had no room for is only in the outbox. */
+	return flushed->lost == 0 ? PG_OUTCOME_IN_BACKLOG : PG_OUTCOME_LEFT;
+}
+
+static void after_commit(void)
 {
 	sr_client	   *client = pg_client_if_any();
+	bool			durable = prepared.durable && prepared.effects == sr_inval_count(queue);
 	sr_flush_result flushed;
 
 	pg_host_set_uninterruptible(true);
 	sr_flush(client, queue, SR_FLUSH_COMMIT, &flushed);
 	pg_host_set_uninterruptible(false);
-	if (pg_client_refusal() != NULL)
-		flushed.err = *pg_client_refusal();
-	if (flushed.kept + flushed.lost > 0)
-		warn_at_commit(&flushed);
+	pg_outbox_note_attempt(&flushed.err);
+	pg_outbox_committed(outcome_of(&flushed), 0);
+	report_at_commit(&flushed, durable);
 }
 
-static void refuse_prepare(void)
+static void at_end(void)
 {
-	if (sr_inval_count(queue) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot PREPARE a transaction that has queued keys to invalidate"),
-				 errdetail("Another session may commit it, and would not know the keys."),
-				 errhint("Use COMMIT, or change tables without redis_invalidate triggers.")));
+	dialled = false;
+	prepared.durable = false;
+	prepared.effects = 0;
 }
 
 static void on_xact(XactEvent event, void *arg)
 {
+	bool any = queue != NULL && sr_inval_count(queue) > 0;
+
 	(void) arg;
-	dialled = false;
-	if (queue == NULL || sr_inval_count(queue) == 0)
-		return;
 	switch (event)
 	{
-		case XACT_EVENT_PRE_COMMIT:
-			/*
-			 * The connection may have broken since the first key. Not for longer than COMMIT itself
-			 * would wait: a failure here opens the breaker, and COMMIT then does not wait at all.
-			 */
-			dial(pg_client_for_queue(), pg_setting_commit_timeout);
+		case XACT_EVENT_PRE_COMMIT: before_commit(); break;
+		case XACT_EVENT_PRE_PREPARE: before_prepare(); break;
+		case XACT_EVENT_COMMIT:
+			if (any)
+				after_commit();
+			else
+				pg_outbox_committed(PG_OUTCOME_DELIVERED, 0);
+			at_end();
 			break;
-		case XACT_EVENT_COMMIT: flush_at_commit(); break;
-		case XACT_EVENT_PRE_PREPARE: refuse_prepare(); break;
-		case XACT_EVENT_ABORT: sr_inval_clear(queue); break;
+		case XACT_EVENT_PREPARE:
+			if (any)
+				sr_inval_clear(queue);
+			pg_outbox_prepared();
+			at_end();
+			break;
+		case XACT_EVENT_ABORT:
+			if (any && !sr_without(ROLLBACK))
+				sr_inval_clear(queue);
+			pg_outbox_aborted();
+			at_end();
+			break;
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
-		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT: break;
 	}
 }
@@ -188,7 +349,7 @@ static void on_subxact(SubXactEvent event, SubTransactionId mine, SubTransaction
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		sr_inval_release(queue, level - 1);
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
-		sr_inval_rollback_to(queue, level - 1);
+		sr_inval_rollback_to(queue, sr_without(DEPTH_TAGS) ? 0 : level - 1);
 }
 
 void pg_xact_init(void)
