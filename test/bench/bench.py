@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+import coherence
 import many
 from harness import Postgres, Redis, TOP, free_port, run, sqlite, start, temp_dir, wait_for
 from harness.process import unprivileged_user
@@ -200,6 +201,8 @@ def main():
         updates_postgres(redis, server, size, peer)
         updates_sqlite(redis, size)
     memory_of_a_queue(redis, server)
+    server.stop()
+    coherence.main(redis, peer)
     write(where)
     plot(where)
     print("\nwritten: build/bench/results.md, results.json, results.png")

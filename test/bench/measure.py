@@ -31,18 +31,19 @@ def record(name, times, baseline, goal=None, note=""):
 def record_rate(name, times, baseline, goal, count):
     """The same, as a rate of the baseline's: the more the better, goal at least."""
     ratio = statistics.median(b / t for t, b in zip(times, baseline))
-    results.append({"name": name, "rate": ratio, "goal": goal, "met": ratio >= goal,
+    results.append({"name": name, "rate": ratio, "goal": goal, "met": goal is None or ratio >= goal,
                     "per_second": count / statistics.median(times),
                     "baseline_per_second": count / statistics.median(baseline)})
     print("%-72s %6.2f   (%.0f /s against %.0f /s)%s" % (
         name, ratio, count / statistics.median(times), count / statistics.median(baseline),
-        verdict(ratio >= goal, "at least %.2f" % goal)), flush=True)
+        "" if goal is None else verdict(ratio >= goal, "at least %.2f" % goal)), flush=True)
 
 
 def record_amount(name, amount, unit, goal):
     results.append({"name": name, "amount": amount, "unit": unit, "goal": goal,
-                    "met": amount <= goal})
-    print("%-72s %6.1f %s%s" % (name, amount, unit, verdict(amount <= goal, goal)), flush=True)
+                    "met": goal is None or amount <= goal})
+    print("%-72s %6.2f %s%s" % (name, amount, unit, "" if goal is None else verdict(amount <= goal, goal)),
+          flush=True)
 
 
 def interleaved(rounds, **tasks):
@@ -89,9 +90,10 @@ def write(where):
             if "ratio" in r:
                 value, goal = "%.2f times" % r["ratio"], r["goal"]
             elif "rate" in r:
-                value, goal = "%.2f of the rate" % r["rate"], "at least %g" % r["goal"]
+                value = "%.2f of the rate" % r["rate"]
+                goal = None if r["goal"] is None else "at least %g" % r["goal"]
             else:
-                value, goal = "%.1f %s" % (r["amount"], r["unit"]), r["goal"]
+                value, goal = "%.2f %s" % (r["amount"], r["unit"]), r["goal"]
             file.write("| %s | %s | %s%s |\n" % (r["name"], value, "" if goal is None else goal,
                                                  "" if r["met"] else " (missed)"))
 
