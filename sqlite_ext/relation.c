@@ -398,6 +398,8 @@ bool sq_relation_find(sqlite3 *db, const char *text, sq_relation *out, sr_err *e
 		return false;
 	if (sqlite3_strnicmp(name, "sqlite_", 7) == 0)
 		sr_fail(err, SR_E_OPTION, "", "\"%.100s\" is a table of SQLite's own", name);
+	else if (sqlite3_stricmp(name, SQ_OUTBOX) == 0 || sqlite3_stricmp(name, SQ_EPOCH) == 0)
+		sr_fail(err, SR_E_OPTION, "", "\"%.100s\" is a table of sqlredis's own", name);
 	else if (schema == NULL)
 		found = find_anywhere(db, name, out, err);
 	else if (known_schema(db, schema, err))

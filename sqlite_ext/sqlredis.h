@@ -42,12 +42,16 @@ void sq_settings_init(sq_settings *s);
 void sq_settings_free(sq_settings *s);
 bool sq_fails_open(const sq_settings *s);		   /* on_error = null */
 bool sq_wants_temp_triggers(const sq_settings *s); /* trigger_mode = temp */
+bool sq_wants_outbox_triggers(const sq_settings *s);
+bool sq_is_durable(const sq_settings *s);
+bool sq_is_async(const sq_settings *s);
 /* May redis_invalidate name this key? err says why not. scratch is overwritten. */
 bool sq_key_allowed(const sq_settings *s, const char *key, size_t len, sr_buf *scratch,
 					sr_err *err);
 void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 /* Hand changed settings to the client. A malformed URL fails every later call, not this one. */
 void sq_configure(sq_db *st);
+void sq_configure_client(const sq_db *st, sr_client *client);
 
 /* ---- main.c: the connection's state ---- */
 
@@ -68,6 +72,20 @@ struct sq_db
 	int		  depth;	/* of savepoints */
 	int		  instances;
 	sr_buf	  scratch; /* a prefixed key */
+	sr_inval *spare;   /* empty, for effects on their way from here to there */
+
+	/* outbox.c, leftovers.c, courier.c */
+	struct sq_outbox  *outbox;
+	struct sq_courier *courier; /* NULL: nothing has needed one */
+
+	/* cached.c, leases.c */
+	struct sq_lease *leases;	   /* whose statement still runs */
+	int				 cached_depth; /* queries of redis_cached inside each other */
+
+	/* epoch.c */
+	unsigned char epoch[SR_EPOCH_SIZE];
+	unsigned char own_epoch[SR_EPOCH_SIZE]; /* random: of a database that is in no file */
+	int64_t		  epoch_at;					/* ms, when it was looked up; 0: never */
 
 	/* host.c */
 	bool	no_sql;		/* inside a commit or close: nothing may be asked of SQLite */
@@ -177,6 +195,11 @@ bool sq_txn_running(const sq_db *st);
 bool sq_txn_enlist(sq_db *st, sr_err *err);
 /* Deliver the queue and the backlog; logs what could not be. commit: as sr_flush has it. */
 void sq_flush(sq_db *st, bool commit);
+/*
+ * What earlier commits could not deliver, or left to the courier, goes before a call of this connection:
+ * it reads what it has written. A Redis that is away fails nothing here.
+ */
+void sq_catch_up(sq_db *st);
 
 /* ---- outbox.c: the tables sqlredis_outbox and sqlredis_epoch of a database file ---- */
 
@@ -187,7 +210,54 @@ void sq_flush(sq_db *st, bool commit);
  * Create both in the schema where they are missing: an ordinary change of the running transaction. Rows of
  * the outbox are written only where there is a file; a plain SQL trigger's are delivered from anywhere.
  */
-bool	 sq_outbox_create(sqlite3 *db, const char *schema, sr_err *err);
+bool sq_outbox_create(sqlite3 *db, const char *schema, sr_err *err);
+
+typedef struct sq_outbox sq_outbox;
+
+sq_outbox *sq_outbox_new(void); /* NULL without memory */
+void	   sq_outbox_free(sq_outbox *o);
+/*
+ * In xSync: write the queue into every file that this transaction changes and that has an outbox, in
+ * place of what an earlier xSync of the same transaction wrote; delete delivered rows. Not SQLITE_OK: the
+ * transaction must not commit, err says why. *written: there is a row.
+ */
+int sq_outbox_write(sq_db *st, bool *written, sr_err *err);
+/*
+ * How the transaction ended. number: of what was given to the courier; 0: delivered; SQ_UNTAKEN: nobody
+ * will deliver the rows but who finds them in the outbox.
+ */
+#define SQ_UNTAKEN UINT64_MAX
+void sq_outbox_committed(sq_db *st, uint64_t number);
+void sq_outbox_rolled_back(sq_db *st);
+/* Nobody delivers what was given to a courier: this process is a child of the one that did. */
+void sq_outbox_forget(sq_db *st);
+
+/* The database of that number, 0 is main and 1 temp; NULL: no more. */
+const char *sq_schema(sqlite3 *db, int i);
+bool		sq_has_outbox(sqlite3 *db, const char *schema);
+
+/* What is known of a schema's outbox; NULL without memory. */
+typedef struct sq_box sq_box;
+sq_box				 *sq_box_find(sq_db *st, const char *schema);
+/* Up to which id every row has been looked at: new ones have greater ids. */
+sqlite3_int64 sq_box_horizon(const sq_box *box);
+void		  sq_box_set_horizon(sq_box *box, sqlite3_int64 id);
+/* Rows first to last, and none of others between them, are this connection's to deliver, or were. */
+bool sq_box_take(sq_box *box, sqlite3_int64 first, sqlite3_int64 last, uint64_t number);
+bool sq_box_has(const sq_box *box, sqlite3_int64 id);
+/* Has the row been delivered, so that only its deletion is due? */
+bool sq_box_delivered(sq_db *st, const sq_box *box, sqlite3_int64 id);
+
+/* ---- leftovers.c: what others left in an outbox, redis_outbox and redis_outbox_drain ---- */
+
+/*
+ * Look for rows that nobody delivers, of crashed processes and of plain SQL, where that takes no lock that
+ * is not there already. in_sync: inside xSync. Once a second at most.
+ */
+void sq_outbox_look(sq_db *st, bool in_sync);
+/* The settings changed: rows that could not be delivered under the old ones may be now. */
+void	 sq_outbox_look_again(sq_db *st);
+void	 sq_outbox_note(sq_db *st); /* depth and age, for redis_stats */
 sq_rows *sq_outbox_open(sq_db *st, sr_err *err);
 void	 sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 
@@ -195,13 +265,55 @@ void	 sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 
 typedef struct sq_courier sq_courier;
 
+/*
+ * Give all effects to it, and get the number by which to ask for them; 0: there is no thread or no room,
+ * and they stay. safe: an outbox has them, too.
+ */
+uint64_t sq_courier_give(sq_db *st, sr_inval *effects, bool safe);
+bool	 sq_courier_settled(sq_db *st, uint64_t number); /* everything up to it is delivered */
+bool	 sq_courier_behind(sq_db *st);					 /* something given is not settled */
+/*
+ * Everything that it could not deliver, back into an empty queue, in order; waits for a delivery under way
+ * for commit_timeout at most. Then give it again, or say that it is settled.
+ */
+bool	 sq_courier_take_back(sq_db *st, sr_inval *into);
+void	 sq_courier_settle(sq_db *st);
+void	 sq_courier_tell(sq_db *st); /* log what Redis refused */
+uint64_t sq_courier_attempts(sq_db *st, sr_err *failure);
+void	 sq_courier_configure(sq_db *st);
+void	 sq_courier_close(sq_db *st);
+
 /* ---- epoch.c: the database's side of the cache's epoch ---- */
+
+/* Of the table with a file's part of it, one row, as sq_outbox_create makes it. */
+#define SQ_EPOCH_COLUMNS "(id INTEGER PRIMARY KEY CHECK (id = 1), epoch BLOB NOT NULL)"
 
 bool sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
 
-/* ---- cached.c ---- */
+/* ---- query.c: the query that redis_cached was given ---- */
 
-void	 sq_cached(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+typedef struct sq_answer
+{
+	sr_value value; /* NULL or TEXT, which may be any bytes */
+	sr_buf	 text;
+	bool	 writes; /* it may have changed the database */
+	int		 code;	 /* after a failure: SQLite's code, when err has SQLite's own words; else 0 */
+} sq_answer;
+
+/* One statement, one column, at most one row; as many args as it has parameters. Free also after false. */
+bool sq_answer_query(sqlite3 *db, const char *sql, size_t len, int n, sqlite3_value **args,
+					 sq_answer *out, sr_err *err);
+void sq_answer_free(sq_answer *answer);
+
+/* ---- cached.c: redis_cached; leases.c: redis_cache_get, redis_cache_fill ---- */
+
+void sq_cached(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+/* Will this transaction invalidate the key? Then what is cached is not what it would read. */
+bool sq_will_invalidate(sq_db *st, const char *key, size_t len);
+/* Redis could not be asked, as err says: into the log, once an outage. */
+void sq_log_bypass(sq_db *st, const sr_err *err);
+/* Give a lease back, although the statement is interrupted. */
+void	 sq_lease_release(sq_db *st, const char *key, size_t len, const char *lease);
 void	 sq_cache_fill(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 sq_rows *sq_cache_get_open(sq_db *st, const sr_value *key, sr_err *err);
 
@@ -265,23 +377,53 @@ bool		  sq_exec(sqlite3 *db, sr_err *err, const char *fmt, ...);
 /* A copy of a column's text, "" for NULL: sqlite3_malloc'ed. */
 char *sq_column_copy(sqlite3_stmt *stmt, int i);
 
-/* ---- triggers.c, generate.c, tracked.c: redis_invalidate_on and its kin ---- */
+/* ---- triggers.c, templates.c, generate.c, bodies.c, tracked.c: redis_invalidate_on and its kin ---- */
 
 #define SQ_MARKER "BEGIN /* sqlredis 1 "
+
+/* How a trigger hands a key over. */
+typedef enum sq_mode
+{
+	SQ_MODE_MAIN,  /* it calls redis_invalidate */
+	SQ_MODE_TEMP,  /* the same, as a TEMP trigger */
+	SQ_MODE_OUTBOX /* it writes a row of sqlredis_outbox, for whoever has the extension */
+} sq_mode;
+
+typedef struct sq_template
+{
+	sr_template *key;	/* 'user:{id}', or */
+	sr_query	*query; /* 'SELECT ...', and */
+	int			 width; /* how many columns it gives; the first is the key */
+} sq_template;
 
 typedef struct sq_plan
 {
 	const sq_relation *relation;
-	sr_template		 **templates;
+	sq_template		  *templates;
 	int				   template_count;
 	char			  *json; /* the templates as a JSON array that may stand in a comment */
-	bool			   temp; /* TEMP triggers */
+	sq_mode			   mode;
 	char			  *stem; /* of the triggers' names */
 } sq_plan;
+
+/* What a marker says of where its trigger is: its schema in hex in a TEMP trigger, or one of these. */
+#define SQ_TAG_MAIN	  "-"
+#define SQ_TAG_OUTBOX "outbox"
 
 /* The n-th CREATE TRIGGER statement: sqlite3_malloc'ed; NULL when there are no more. */
 char *sq_generate(const sq_plan *plan, int n, sr_err *err);
 int	  sq_generate_count(const sq_plan *plan);
+
+/* bodies.c: statements for a trigger's body; false: no memory. */
+bool sq_body_keys(sqlite3_str *sql, const sq_plan *plan, const char *rows); /* "N", "ON", "O" */
+bool sq_body_queries(sqlite3_str *sql, const sq_plan *plan, char row);
+bool sq_body_victims(sqlite3_str *sql, const sq_plan *plan, bool update);
+
+/* templates.c: false: err says what is wrong with them. sq_templates_free also after false. */
+bool sq_templates_compile(sq_plan *plan, sqlite3_value **argv, sr_err *err);
+/* Find out what each query gives, within the savepoint of a change. */
+bool sq_templates_measure(sqlite3 *db, sq_plan *plan, sr_err *err);
+void sq_templates_free(sq_plan *plan);
 
 void	 sq_invalidate_on(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 void	 sq_invalidate_off(sqlite3_context *ctx, int argc, sqlite3_value **argv);

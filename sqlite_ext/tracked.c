@@ -14,9 +14,9 @@ typedef struct entry
 	char	*templates;		/* JSON */
 	int		 expected, found;
 	uint64_t fingerprint;
-	bool	 temp;
+	sq_mode	 mode;
 	char	*relation; /* the three cells */
-	char	*mode;
+	char	*shown;
 } entry;
 
 typedef struct tracked
@@ -33,10 +33,15 @@ static void entry_free(entry *e)
 	sqlite3_free(e->name);
 	sqlite3_free(e->templates);
 	sqlite3_free(e->relation);
-	sqlite3_free(e->mode);
+	sqlite3_free(e->shown);
 }
 
-/* ---- a marker: "<triggers> <fingerprint> <schema as hex, or -> <JSON> " up to the comment's end ---- */
+/* ---- a marker: "<triggers> <fingerprint> <tag> <JSON> " up to the comment's end ---- */
+
+static bool is_tag(const char *tag, size_t len, const char *which)
+{
+	return strlen(which) == len && memcmp(tag, which, len) == 0;
+}
 
 static char *unhex(const char *hex, size_t len)
 {
@@ -77,6 +82,7 @@ static bool parse_marker(entry *e, const char *sql, const char *schema)
 	const char *marker = strstr(sql, SQ_MARKER);
 	const char *tag, *json, *end;
 	char	   *rest;
+	size_t		tag_len;
 
 	if (marker == NULL)
 		return false;
@@ -89,8 +95,11 @@ static bool parse_marker(entry *e, const char *sql, const char *schema)
 	end = json != NULL ? strstr(json, " */") : NULL;
 	if (end == NULL || json < tag + 2)
 		return false;
-	e->temp = *tag != '-';
-	e->schema = e->temp ? unhex(tag, (size_t) (json - 1 - tag)) : sqlite3_mprintf("%s", schema);
+	tag_len = (size_t) (json - 1 - tag);
+	e->mode = is_tag(tag, tag_len, SQ_TAG_MAIN)		? SQ_MODE_MAIN
+			  : is_tag(tag, tag_len, SQ_TAG_OUTBOX) ? SQ_MODE_OUTBOX
+													: SQ_MODE_TEMP;
+	e->schema = e->mode == SQ_MODE_TEMP ? unhex(tag, tag_len) : sqlite3_mprintf("%s", schema);
 	e->templates = readable_json(json, (size_t) (end - json));
 	e->found = 1;
 	return e->schema != NULL && e->templates != NULL;
@@ -100,7 +109,7 @@ static bool parse_marker(entry *e, const char *sql, const char *schema)
 
 static bool same_table(const entry *a, const entry *b)
 {
-	return a->temp == b->temp && sqlite3_stricmp(a->schema, b->schema) == 0 &&
+	return a->mode == b->mode && sqlite3_stricmp(a->schema, b->schema) == 0 &&
 		   sqlite3_stricmp(a->name, b->name) == 0;
 }
 
@@ -131,7 +140,8 @@ static bool collect_schema(tracked *t, sqlite3 *db, const char *schema, sr_err *
 	sqlite3_stmt *stmt = sq_prepare(db, err,
 									"SELECT tbl_name, sql FROM \"%w\".sqlite_master "
 									"WHERE type = 'trigger' AND instr(sql, %Q) > 0 "
-									"ORDER BY tbl_name COLLATE NOCASE, sql LIKE '%% - [%%', name",
+									"ORDER BY tbl_name COLLATE NOCASE, sql LIKE '%% - [%%', "
+									"sql LIKE '%% outbox [%%', name",
 									schema, SQ_MARKER);
 	bool		  ok = true;
 
@@ -188,13 +198,16 @@ static const char *trouble(sqlite3 *db, const entry *e)
 
 static bool describe(tracked *t, sqlite3 *db, sr_err *err)
 {
+	static const char *const modes[] = {
+		[SQ_MODE_MAIN] = "", [SQ_MODE_TEMP] = ", temp", [SQ_MODE_OUTBOX] = ", outbox"};
+
 	for (int i = 0; i < t->count; i++)
 	{
 		entry *e = &t->entries[i];
 
 		e->relation = sq_relation_text(e->schema, e->name);
-		e->mode = sqlite3_mprintf("row%s%s", e->temp ? ", temp" : "", trouble(db, e));
-		if (e->relation == NULL || e->mode == NULL)
+		e->shown = sqlite3_mprintf("row%s%s", modes[e->mode], trouble(db, e));
+		if (e->relation == NULL || e->shown == NULL)
 			return sr_fail_memory(err);
 	}
 	return true;
@@ -218,7 +231,7 @@ static int tracked_next(sq_rows *rows, const sr_value **cells, sr_err *err)
 	e = &t->entries[t->at++];
 	set_cell(&t->cells[0], e->relation);
 	set_cell(&t->cells[1], e->templates);
-	set_cell(&t->cells[2], e->mode);
+	set_cell(&t->cells[2], e->shown);
 	*cells = t->cells;
 	return 1;
 }

@@ -11,78 +11,6 @@
 
 /* ---- what is asked ---- */
 
-static bool check_columns(const sq_relation *r, const sr_template *t, sr_err *err)
-{
-	for (int i = 0; i < sr_template_columns(t); i++)
-	{
-		const char *name = sr_template_column(t, i);
-		sr_buf		known = {0};
-
-		if (sq_relation_column(r, name) >= 0)
-			continue;
-		for (int j = 0; j < r->column_count; j++)
-			if (!sr_buf_fmt(&known, "%s%s", j == 0 ? "Its columns: " : ", ", r->columns[j].name))
-				break;
-		sr_fail(err, SR_E_OPTION, known.data != NULL ? known.data : "",
-				"table \"%.100s\" has no column \"%.100s\"", r->name, name);
-		sr_buf_free(&known);
-		return false;
-	}
-	return true;
-}
-
-static bool compile_templates(const sq_relation *r, int n, sqlite3_value **argv, sr_template **out,
-							  sr_err *err)
-{
-	for (int i = 0; i < n; i++)
-	{
-		const char *text = (const char *) sqlite3_value_text(argv[i]);
-		size_t		len = (size_t) sqlite3_value_bytes(argv[i]);
-
-		if (text == NULL)
-			return sr_fail_memory(err);
-		if (memchr(text, '\0', len) != NULL)
-			return sr_fail(err, SR_E_OPTION, "", "a key template must not hold a NUL");
-		out[i] = sr_template_compile(text, len, err);
-		if (out[i] == NULL || !check_columns(r, out[i], err))
-			return false;
-	}
-	return true;
-}
-
-/* JSON that may stand in a comment: a slash is escaped, so that no comment ends in it. */
-static void add_json_string(sqlite3_str *json, const char *text)
-{
-	static const char plain[] = "\"\\/\b\f\n\r\t", escaped[] = "\"\\/bfnrt";
-
-	sqlite3_str_appendchar(json, 1, '"');
-	for (; *text != '\0'; text++)
-	{
-		const char *special = strchr(plain, *text);
-
-		if (special != NULL)
-			sqlite3_str_appendf(json, "\\%c", escaped[special - plain]);
-		else if ((unsigned char) *text < 0x20)
-			sqlite3_str_appendf(json, "\\u%04x", *text);
-		else
-			sqlite3_str_appendchar(json, 1, *text);
-	}
-	sqlite3_str_appendchar(json, 1, '"');
-}
-
-static char *templates_json(int n, sqlite3_value **argv)
-{
-	sqlite3_str *json = sqlite3_str_new(NULL);
-
-	for (int i = 0; i < n; i++)
-	{
-		sqlite3_str_appendall(json, i == 0 ? "[" : ", ");
-		add_json_string(json, (const char *) sqlite3_value_text(argv[i]));
-	}
-	sqlite3_str_appendchar(json, 1, ']');
-	return sqlite3_str_finish(json);
-}
-
 static bool pragma_is_on(sqlite3 *db, const char *name)
 {
 	sqlite3_stmt *stmt = sq_prepare(db, NULL, "PRAGMA %s", name);
@@ -92,15 +20,32 @@ static bool pragma_is_on(sqlite3 *db, const char *name)
 	return on;
 }
 
-/* What SQLite would do later: refuse the triggers, or evict rows that they cannot see. */
-static bool check_limits(sqlite3 *db, const sq_relation *r, bool temp, sr_err *err)
+/* Is it a file, and not in memory or temporary? Only that can be another process's, or outlive this one. */
+static bool is_file(sqlite3 *db, const char *schema)
 {
-	if (!temp && !pragma_is_on(db, "trusted_schema"))
-		return sr_fail(err, SR_E_OPTION,
-					   "Use TEMP triggers, redis_config('trigger_mode', 'temp'), which every "
-					   "connection creates for itself, or PRAGMA trusted_schema = ON.",
-					   "trusted_schema is off: SQLite would refuse the triggers of \"%.100s\"",
-					   r->name);
+	const char *path = sqlite3_db_filename(db, schema);
+
+	return path != NULL && *path != '\0';
+}
+
+static sq_mode choose_mode(const sq_db *st, const sq_relation *r)
+{
+	if (sq_wants_outbox_triggers(&st->settings) && is_file(st->db, r->schema))
+		return SQ_MODE_OUTBOX;
+	if (sq_wants_temp_triggers(&st->settings) && sqlite3_stricmp(r->schema, "temp") != 0)
+		return SQ_MODE_TEMP;
+	return SQ_MODE_MAIN;
+}
+
+/* What SQLite would do later: refuse the triggers, or evict rows that they cannot see. */
+static bool check_limits(sqlite3 *db, const sq_relation *r, sq_mode mode, sr_err *err)
+{
+	if (mode == SQ_MODE_MAIN && !pragma_is_on(db, "trusted_schema"))
+		return sr_fail(
+			err, SR_E_OPTION,
+			"Use redis_config('trigger_mode', 'outbox'), or 'temp' for triggers that every "
+			"connection creates for itself, or PRAGMA trusted_schema = ON.",
+			"trusted_schema is off: SQLite would refuse the triggers of \"%.100s\"", r->name);
 	for (int i = 0; i < r->unique_count; i++)
 		if (r->uniques[i].opaque && !pragma_is_on(db, "recursive_triggers"))
 			return sr_fail(err, SR_E_OPTION,
@@ -126,8 +71,10 @@ static bool next_trigger(sqlite3 *db, const sq_relation *r, bool temp, char **na
 		sq_prepare(db, err,
 				   "SELECT name FROM \"%w\".sqlite_master WHERE type = 'trigger' AND "
 				   "tbl_name = %Q COLLATE NOCASE AND instr(sql, %Q) > 0 AND "
-				   "instr(sql, ' ' || iif(%d, lower(hex(%Q)), '-') || ' [') > 0",
-				   trigger_schema(r, temp), r->name, SQ_MARKER, (int) temp, r->schema);
+				   "(instr(sql, ' ' || iif(%d, lower(hex(%Q)), %Q) || ' [') > 0 OR "
+				   "(NOT %d AND instr(sql, ' ' || %Q || ' [') > 0))",
+				   trigger_schema(r, temp), r->name, SQ_MARKER, (int) temp, r->schema, SQ_TAG_MAIN,
+				   (int) temp, SQ_TAG_OUTBOX);
 	bool ok = true;
 
 	*name = NULL;
@@ -166,8 +113,8 @@ static bool is_taken(sqlite3 *db, const char *schema, const char *stem)
 	sqlite3_stmt *stmt = sq_prepare(
 		db, NULL,
 		"SELECT 1 FROM \"%w\".sqlite_master WHERE type = 'trigger' AND name COLLATE NOCASE "
-		"IN ('%q_ai', '%q_au', '%q_ad', '%q_bi', '%q_bu')",
-		schema, stem, stem, stem, stem, stem);
+		"IN ('%q_ai', '%q_au', '%q_ad', '%q_bi', '%q_bu', '%q_bo', '%q_bd')",
+		schema, stem, stem, stem, stem, stem, stem, stem);
 	bool taken = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW;
 
 	sqlite3_finalize(stmt);
@@ -192,7 +139,7 @@ static bool create_triggers(sqlite3 *db, sq_plan *plan, sr_err *err)
 {
 	bool ok;
 
-	plan->stem = free_stem(db, plan->relation, plan->temp);
+	plan->stem = free_stem(db, plan->relation, plan->mode == SQ_MODE_TEMP);
 	ok = plan->stem != NULL ? true : sr_fail_memory(err);
 	for (int i = 0; ok && i < sq_generate_count(plan); i++)
 	{
@@ -220,38 +167,45 @@ static bool end_change(sqlite3 *db, bool ok, sr_err *err)
 	return false;
 }
 
-static bool replace_triggers(sqlite3 *db, sq_plan *plan, sr_err *err)
+/* What transactions owe Redis is kept in the file whose rows they change, whoever makes the triggers. */
+static bool create_outbox(sq_db *st, const sq_plan *plan, sr_err *err)
+{
+	if (!is_file(st->db, plan->relation->schema) ||
+		(!sq_is_durable(&st->settings) && plan->mode != SQ_MODE_OUTBOX))
+		return true;
+	return sq_outbox_create(st->db, plan->relation->schema, err);
+}
+
+static bool replace_triggers(sq_db *st, sq_plan *plan, sr_err *err)
 {
 	bool ok;
 
-	if (!begin_change(db, err))
+	if (!begin_change(st->db, err))
 		return false;
-	ok = drop_triggers(db, plan->relation, false, err) >= 0 &&
-		 drop_triggers(db, plan->relation, true, err) >= 0 && create_triggers(db, plan, err);
-	return end_change(db, ok, err);
+	ok = sq_templates_measure(st->db, plan, err) && create_outbox(st, plan, err) &&
+		 drop_triggers(st->db, plan->relation, false, err) >= 0 &&
+		 drop_triggers(st->db, plan->relation, true, err) >= 0 &&
+		 create_triggers(st->db, plan, err);
+	return end_change(st->db, ok, err);
 }
 
-/* Everything about the templates that can be wrong is found out before anything changes. */
+static bool check_file(sqlite3 *db, const sq_relation *r, sr_err *err)
+{
+	if (sqlite3_db_readonly(db, r->schema) != 1)
+		return true;
+	return sr_fail(err, SR_E_READONLY, "Call it on a connection that may write.",
+				   "database \"%.100s\" is read-only: nothing of \"%.100s\" changes here",
+				   r->schema, r->name);
+}
+
 static bool follow(sq_db *st, const sq_relation *r, int n, sqlite3_value **argv, sr_err *err)
 {
-	sq_plan plan = {.relation = r, .template_count = n};
-	bool	ok = false;
+	sq_plan plan = {.relation = r, .template_count = n, .mode = choose_mode(st, r)};
+	bool	ok;
 
-	plan.temp = sq_wants_temp_triggers(&st->settings) && sqlite3_stricmp(r->schema, "temp") != 0;
-	plan.templates = sqlite3_malloc64((sqlite3_uint64) n * sizeof *plan.templates);
-	if (plan.templates == NULL)
-		return sr_fail_memory(err);
-	memset(plan.templates, 0, (size_t) n * sizeof *plan.templates);
-	if (compile_templates(r, n, argv, plan.templates, err) &&
-		check_limits(st->db, r, plan.temp, err))
-	{
-		plan.json = templates_json(n, argv);
-		ok = plan.json != NULL ? replace_triggers(st->db, &plan, err) : sr_fail_memory(err);
-	}
-	for (int i = 0; i < n; i++)
-		sr_template_free(plan.templates[i]);
-	sqlite3_free(plan.templates);
-	sqlite3_free(plan.json);
+	ok = sq_templates_compile(&plan, argv, err) && check_file(st->db, r, err) &&
+		 check_limits(st->db, r, plan.mode, err) && replace_triggers(st, &plan, err);
+	sq_templates_free(&plan);
 	return ok;
 }
 

@@ -1,0 +1,167 @@
+/*
+ * epoch.c - the database's side of the cache's epoch: 16 bytes that are another database's, or the same
+ * one's after it was put back to an older state, differ in.
+ *
+ * Of a file: the random row of its table sqlredis_epoch, and which file it is (device, inode, when it was
+ * made), so that neither a copy nor a file put in its place finds what was cached for the other. Of a
+ * database in memory: random, it ends with its connection. Not seen: a backup written over the same file;
+ * docs/coherence.md says what to do then.
+ *
+ * The table may be anything in a file that somebody else made: only one that is defined as ours is read.
+ */
+#include "sqlredis.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mutation.h"
+
+/* How long what was found holds: a hit shall not wait for a file. ms */
+#define LOOK_AGAIN 100
+
+/* Two lanes of FNV-1a with the finalizer of MurmurHash3. It scatters; it keeps no secret. */
+static void mix(unsigned char out[SR_EPOCH_SIZE], const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	uint64_t			 lanes[2];
+
+	memcpy(lanes, out, sizeof lanes);
+	for (size_t i = 0; i < len; i++)
+	{
+		lanes[0] = (lanes[0] ^ p[i]) * UINT64_C(0x100000001b3);
+		lanes[1] = (lanes[1] ^ lanes[0] >> 32 ^ p[i]) * UINT64_C(0x100000001b3);
+	}
+	for (int i = 0; i < 2; i++)
+	{
+		lanes[i] = (lanes[i] ^ lanes[i] >> 33) * UINT64_C(0xff51afd7ed558ccd);
+		lanes[i] = (lanes[i] ^ lanes[i] >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	}
+	memcpy(out, lanes, sizeof lanes);
+}
+
+/* An inode's number is given to a new file as soon as it is free; when it was made is not. */
+static void mix_birth(unsigned char out[SR_EPOCH_SIZE], const char *path)
+{
+#ifdef STATX_BTIME
+	struct statx found;
+
+	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &found) == 0 && (found.stx_mask & STATX_BTIME))
+	{
+		int64_t born[2] = {found.stx_btime.tv_sec, found.stx_btime.tv_nsec};
+
+		mix(out, born, sizeof born);
+	}
+#else
+	(void) out;
+	(void) path;
+#endif
+}
+
+static void mix_file(unsigned char out[SR_EPOCH_SIZE], const char *path)
+{
+	struct stat found;
+
+	if (stat(path, &found) == 0)
+	{
+		uint64_t identity[2] = {(uint64_t) found.st_dev, (uint64_t) found.st_ino};
+
+		mix(out, identity, sizeof identity);
+		mix_birth(out, path);
+	}
+	else /* of a VFS that knows no files */
+		mix(out, path, strlen(path));
+}
+
+/* Is there a row to be read? *there; false: SQLite cannot tell. */
+static bool has_row(sqlite3 *db, bool *there)
+{
+	sqlite3_stmt *stmt = sq_prepare(db, NULL,
+									"SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND "
+									"name = %Q AND sql = %Q",
+									SQ_EPOCH, "CREATE TABLE " SQ_EPOCH " " SQ_EPOCH_COLUMNS);
+
+	if (stmt == NULL)
+		return false;
+	*there = sqlite3_step(stmt) == SQLITE_ROW;
+	return sqlite3_finalize(stmt) == SQLITE_OK;
+}
+
+/* The file's row goes into out, which stays as it is when there is none. */
+static bool read_row(sqlite3 *db, unsigned char out[SR_EPOCH_SIZE])
+{
+	sqlite3_stmt *stmt;
+	bool		  there;
+
+	if (!has_row(db, &there))
+		return false;
+	if (!there)
+		return true;
+	stmt = sq_prepare(db, NULL,
+					  "SELECT epoch FROM main." SQ_EPOCH
+					  " WHERE id = 1 AND typeof(epoch) = 'blob' AND length(epoch) = %d",
+					  SR_EPOCH_SIZE);
+	if (stmt == NULL)
+		return false;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		mix(out, sqlite3_column_blob(stmt, 0), SR_EPOCH_SIZE);
+	return sqlite3_finalize(stmt) == SQLITE_OK;
+}
+
+/* A process that was forked writes its own copy of a database in memory. */
+static void in_memory(sq_db *st, unsigned char out[SR_EPOCH_SIZE])
+{
+	pid_t process = getpid();
+
+	if (st->epoch_at == 0)
+		sqlite3_randomness(SR_EPOCH_SIZE, st->own_epoch);
+	memcpy(out, st->own_epoch, SR_EPOCH_SIZE);
+	mix(out, &process, sizeof process);
+}
+
+static bool find_out(sq_db *st, unsigned char out[SR_EPOCH_SIZE])
+{
+	const char *path = sqlite3_db_filename(st->db, "main");
+
+	memset(out, 0, SR_EPOCH_SIZE);
+	if (sr_without(DATABASE_EPOCH))
+		return true;
+	if (path == NULL || *path == '\0')
+	{
+		in_memory(st, out);
+		return true;
+	}
+	if (!read_row(st->db, out))
+		return false;
+	mix_file(out, path);
+	return true;
+}
+
+/*
+ * A file that is locked just now is the one it was a moment ago. One that was never read has no epoch yet:
+ * *why, and the cache is left alone.
+ */
+bool sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why)
+{
+	const sr_host host = sq_host(st);
+	int64_t		  now = host.now_ms(st);
+
+	if (st->epoch_at == 0 || now - st->epoch_at >= LOOK_AGAIN)
+	{
+		unsigned char found[SR_EPOCH_SIZE];
+
+		if (find_out(st, found))
+		{
+			memcpy(st->epoch, found, SR_EPOCH_SIZE);
+			st->epoch_at = now > 0 ? now : 1;
+		}
+		else if (st->epoch_at == 0)
+		{
+			*why = SR_UNFILLED_EPOCH;
+			return false;
+		}
+	}
+	memcpy(out, st->epoch, SR_EPOCH_SIZE);
+	return true;
+}
