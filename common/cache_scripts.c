@@ -25,8 +25,11 @@
 /*
  * KEYS: the entry. ARGV: stamp, token, the token of a lease whose answer was lost, ms the lease lasts
  * or 0. Gives the entry when it holds, 1: leased, 2: leased before, with the other token, 0: somebody
- * else's lease, nil: nothing. It reads with a write command: a server that would refuse an
- * invalidation must give no hit. SETRANGE is that guard before 6.2.
+ * else's lease, nil: nothing.
+ *
+ * Before it gives an entry it tries to write: a server that would refuse an invalidation must give no
+ * hit. GETEX and, before 6.2, SETRANGE of nothing are write commands that change nothing. But when it
+ * takes a lease that is its first write, or Redis would make it in memory it does not have.
  */
 static const char look[] = FAIL
 	"local function holds(entry) "
@@ -38,16 +41,18 @@ static const char look[] = FAIL
 	"end "
 	"return true "
 	"end "
-	"local entry = redis.pcall('GETEX', KEYS[1]) "
-	"if type(entry) == 'table' and string.find(entry.err, 'Unknown Redis command', 1, true) then "
-	"local guard = redis.pcall('SETRANGE', KEYS[1], 0, '') "
-	"entry = type(guard) == 'table' and guard or redis.pcall('GET', KEYS[1]) "
-	"end "
+	"local entry = redis.pcall('GET', KEYS[1]) "
 	"if type(entry) == 'table' then return fail(entry) end "
 	"if entry and string.sub(entry, 2, 17) == ARGV[1] then "
 	"local kind = string.sub(entry, 1, 1) "
 	"if kind == 'L' then return string.sub(entry, 18, 33) == ARGV[3] and 2 or 0 end "
-	"if kind == 'V' or kind == 'N' or holds(entry) then return entry end "
+	"if kind == 'V' or kind == 'N' or holds(entry) then "
+	"local guard = redis.pcall('GETEX', KEYS[1]) "
+	"if type(guard) == 'table' and string.find(guard.err, 'Unknown Redis command', 1, true) then "
+	"guard = redis.pcall('SETRANGE', KEYS[1], 0, '') "
+	"end "
+	"return type(guard) == 'table' and fail(guard) or entry "
+	"end "
 	"end "
 	"if ARGV[4] == '0' then return false end "
 	"local time = redis.call('TIME') "

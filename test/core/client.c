@@ -60,6 +60,7 @@ static void host_log(void *ctx, sr_level level, const char *msg)
 static bool host_opened(void *ctx, int fd)
 {
 	((host_state *) ctx)->opened += fd >= 0;
+	((host_state *) ctx)->last_opened = fd;
 	return true;
 }
 

@@ -13,7 +13,7 @@ typedef struct host_state
 	int		interrupt; /* interrupt the wait after so many more; -1: never */
 	int		waits;
 	int		opened, closed;
-	int		last_closed;
+	int		last_opened, last_closed;
 	int		logged;
 	void (*inside)(void); /* called within a wait */
 } host_state;
