@@ -25,7 +25,7 @@ class Worker:
         self.setup, self.role, self.number = setup, role, number
         name = "%s%d-%s-%d" % (setup["engine"], number, role, os.getpid())
         self.events = shared.Events(directory, name)
-        rng = random.Random("%s-%d-%d" % (seed, number, self.counters.commits + self.counters.reads))
+        self.rng = rng = random.Random("%s-%d-%d" % (seed, number, self.counters.commits + self.counters.reads))
         arguments = [self.counters, self.events, rng]
         self.actor = (Reader(self.ledger, *arguments) if role == "reader" else
                       ROLES[role](self.ledger, number, name, *arguments))
@@ -50,6 +50,7 @@ class Worker:
         else:
             session = SqliteSession(setup["where"], setup["settings"], self.role != "outside")
         self.actor.session, self.mode, self.seen = session, None, {}
+        self.actor.warned = False
         self.counters.backend = session.backend
 
     def adopt_mode(self):
@@ -76,6 +77,8 @@ class Worker:
 
     def step(self):
         actor = self.actor
+        if actor.session is not None and actor.warned and self.rng.random() < 0.05:
+            self.lose()
         if actor.session is None:
             self.connect()
         self.adopt_mode()
@@ -132,7 +135,7 @@ class Worker:
         except Violation as problem:
             self.violation(str(problem))
         except Exception:  # pylint: disable=broad-except
-            self.violation(traceback.format_exc())
+            self.violation("\n".join(traceback.format_exc().splitlines()[::-1]))
             self.lose()
             time.sleep(0.1)
 

@@ -180,7 +180,6 @@ class World:
         for engine in self.engines:
             seen = self.snapshot(engine)
             if seen is not None and seen[0] == 0:
-                self.ledger.workers[shared.MONITOR].acknowledged += 1
                 for row, (version, _) in seen[1].items():
                     self.ledgers[engine].acknowledge(shared.MONITOR, row, version)
 

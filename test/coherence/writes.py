@@ -12,7 +12,7 @@ class Writer(Reader):
     def __init__(self, ledger, number, name, counters, events, rng):
         super().__init__(ledger, counters, events, rng)
         self.number, self.name, self.count = number, name, 0
-        self.intended, self.nonce = {}, None
+        self.intended, self.nonce, self.warned = {}, None, False
         self.common = [(self.one_statement, 20), (self.one_row, 15), (self.savepoints, 12), (self.many_rows, 8),
                        (self.delete_and_insert, 6), (self.rolled_back, 8), (self.own_read, 8),
                        (self.by_hand, 12), (self.read_before_invalidating, 6), (self.command_order, 2)]
@@ -52,7 +52,9 @@ class Writer(Reader):
 
     def committed(self, warnings, sql):
         self.counters.commits += 1
-        if warnings or self.ledger.get("commit_mode") != shared.SYNC:
+        if warnings:
+            self.warned = True  # an outage is said once: until a new session nothing is certain
+        if self.warned or self.ledger.get("commit_mode") != shared.SYNC:
             self.counters.unacknowledged += 1
             self.events("committed", self.nonce, self.intended, warnings)
             return
@@ -97,7 +99,8 @@ class Writer(Reader):
             self.committed(self.session.warnings, "UPDATE")
 
     def one_row(self):
-        """Also writes the plain key, with what the row is before: nobody else can while it is locked."""
+        """Also writes the plain key, with what the row is before: nobody else can while it is locked. After a
+        rollback it stays, and is right, until another transaction's commit."""
         row = self.item()
         self.begin()
         lock = " FOR UPDATE" if self.session.name == "pg" else ""
@@ -115,7 +118,10 @@ class Writer(Reader):
             return
         self.ledger.taint(self.number, row, False)
         self.change(row)
-        self.commit()
+        if self.rng.random() < 0.5:
+            self.commit()
+        else:
+            self.rollback()
 
     def savepoints(self):
         kept, dropped, later = self.rng.sample(list(schema.ITEMS), 3)
@@ -165,7 +171,7 @@ class Writer(Reader):
 
     def insert(self, row, version, slot, how="INSERT"):
         self.session.run("%s INTO items VALUES (%d, %d, %s, %d)" % (
-            how, row, version, literal(self.nonce), schema.team_of(row), slot))
+            how, row, version, literal(self.nonce), slot))
         self.intended[row] = version
 
     def rolled_back(self):
