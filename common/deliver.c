@@ -336,8 +336,8 @@ static void on_error(sr_delivery *d, const batch *b, const sr_err *err)
 			set_aside(d, &d->kept, b);
 		d->accepted = false;
 	}
-	else if (b->count > 1)
-		set_aside(d, &d->singles, b);
+	else if (b->count > 1 || (b->kind == SR_EFFECT_KEY && !d->alone))
+		set_aside(d, &d->singles, b); /* a key and its entry are two */
 	else if (b->entry && d->accepted)
 	{
 		sr_delivery_sent(d, b->kind, 1);

@@ -153,3 +153,45 @@ void kill_others(void)
 	ask(c, "CLIENT KILL TYPE normal SKIPME yes");
 	sr_client_free(c);
 }
+
+/* ---- effects ---- */
+
+sr_inval *queue(const char *format, int n)
+{
+	sr_inval *q = sr_inval_new();
+	char	  key[64];
+
+	for (int i = 0; i < n; i++)
+		sr_inval_push(q, key, (size_t) snprintf(key, sizeof(key), format, i), 1);
+	return q;
+}
+
+bool flushed(const sr_flush_result *r, size_t sent, size_t kept, size_t lost)
+{
+	bool good = r->sent == sent && r->kept == kept && r->lost == lost;
+
+	if (!good)
+		printf("# sent %zu, kept %zu, lost %zu, %s\n", r->sent, r->kept, r->lost, r->err.msg);
+	return good;
+}
+
+void push_effect(sr_inval *q, sr_effect kind, const char *data)
+{
+	sr_inval_push_effect(q, kind, data, strlen(data), 1);
+}
+
+void push_command(sr_inval *q, const char *words)
+{
+	char		copy[256];
+	const char *argv[16];
+	size_t		lengths[16];
+	sr_argv		cmd = {0, argv, lengths};
+
+	snprintf(copy, sizeof(copy), "%s", words);
+	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
+	{
+		argv[cmd.argc] = w;
+		lengths[cmd.argc++] = strlen(w);
+	}
+	sr_inval_push_command(q, &cmd, 1);
+}

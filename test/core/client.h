@@ -42,4 +42,12 @@ bool has(const char *got, const char *part);
 /* Let another connection close all others. */
 void kill_others(void);
 
+/* Effects: n keys by a format with %d, one of any kind, a command in words. */
+sr_inval *queue(const char *format, int n);
+void	  push_effect(sr_inval *q, sr_effect kind, const char *data);
+void	  push_command(sr_inval *q, const char *words);
+
+/* How a flush went; says so when it is not what was expected. */
+bool flushed(const sr_flush_result *r, size_t sent, size_t kept, size_t lost);
+
 #endif

@@ -1,5 +1,5 @@
 /*
- * test_flush.c - the delivery of queued keys, to the Redis that SR_TEST_URL or REDIS_URL names.
+ * test_flush.c - what a flush delivers and what it keeps, to the Redis that SR_TEST_URL or REDIS_URL names.
  */
 #include "client.h"
 #include "test.h"
@@ -7,27 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- flushing ---- */
-
-static sr_inval *queue(const char *format, int n)
-{
-	sr_inval *q = sr_inval_new();
-	char	  key[64];
-
-	for (int i = 0; i < n; i++)
-		sr_inval_push(q, key, (size_t) snprintf(key, sizeof(key), format, i), 1);
-	return q;
-}
-
-static bool flushed(const sr_flush_result *r, size_t sent, size_t kept, size_t lost)
-{
-	bool good = r->sent == sent && r->kept == kept && r->lost == lost;
-
-	if (!good)
-		printf("# sent %zu, kept %zu, lost %zu, %s\n", r->sent, r->kept, r->lost, r->err.msg);
-	return good;
-}
 
 static void test_flush(void)
 {
@@ -163,6 +142,84 @@ static void test_not_now(void)
 	sr_client_free(c);
 }
 
+/* A backlog with a pattern, before other calls and in a COMMIT. */
+static void test_waiting_pattern(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = queue("k", 1);
+	sr_flush_result r;
+	uint64_t		commands;
+
+	push_effect(q, SR_EFFECT_PATTERN, "z:*");
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	CHECK(flushed(&r, 0, 2, 0), "no connection: kept");
+	ask(c, "MSET z:1 1 k 1");
+	CHECK(sr_client_backlog(c) == 1, "a call delivers the key and leaves the pattern");
+	commands = sr_client_stats(c)->commands;
+	CHECK(is(ask(c, "GET z:1"), "\"1\"") && sr_client_stats(c)->commands == commands + 1,
+		  "and so does the next");
+	sr_inval_push(q, "k", 1, 1);
+	sr_flush(c, q, SR_FLUSH_ONLY, &r);
+	CHECK(flushed(&r, 1, 1, 0), "only what is new");
+	sr_flush(c, NULL, 0, &r);
+	CHECK(flushed(&r, 1, 0, 0) && is(ask(c, "EXISTS z:1"), "0"), "asked for, it is carried out");
+	sr_inval_free(q);
+	sr_client_free(c);
+}
+
+static void test_leave(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = queue("a:%d", 10);
+	sr_flush_result r;
+
+	sr_flush(c, q, SR_FLUSH_COMMIT | SR_FLUSH_LEAVE, &r);
+	CHECK(flushed(&r, 0, 10, 0) && sr_client_backlog(c) == 0 && sr_inval_count(q) == 0,
+		  "what is safe elsewhere does not join the backlog");
+	sr_inval_push(q, "mine", 4, 1);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	sr_inval_push(q, "a:1", 3, 1);
+	sr_flush(c, q, SR_FLUSH_COMMIT | SR_FLUSH_LEAVE, &r);
+	CHECK(flushed(&r, 0, 1, 0) && sr_client_backlog(c) == 1, "what waits already stays there");
+	ask(c, "PING");
+	sr_inval_push(q, "a:1", 3, 1);
+	sr_flush(c, q, SR_FLUSH_COMMIT | SR_FLUSH_LEAVE, &r);
+	CHECK(flushed(&r, 1, 0, 0), "delivered, nothing is the caller's");
+	sr_inval_free(q);
+	sr_client_free(c);
+}
+
+static void test_address(void)
+{
+	static const char *const urls[] = {"redis://h:1/0",		"redis://h:2/0",	"redis://h:1/1",
+									   "redis://i:1/0",		"redis://u:@h:1/0", "redis://u:p@h:1/0",
+									   "redis://p:u@h:1/0", "rediss://h:1/0",	"redis+unix:///h"};
+	const size_t			 n = sizeof urls / sizeof urls[0];
+	uint64_t				 address[sizeof urls / sizeof urls[0]];
+	sr_settings				 s = settings(NULL);
+	sr_client				*c = client(&s);
+	bool					 good = sr_client_address(c) == 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		s.url = urls[i];
+		sr_client_configure(c, &s, NULL);
+		address[i] = sr_client_address(c);
+		good = good && address[i] != 0;
+		for (size_t j = 0; j < i; j++)
+			good = good && address[i] != address[j];
+	}
+	CHECK(good, "another server, database, user or password is another address");
+	s.url = urls[4];
+	s.password = "p";
+	s.key_prefix = "x:";
+	sr_client_configure(c, &s, NULL);
+	CHECK(sr_client_address(c) == address[5], "the same is the same");
+	sr_client_free(c);
+}
+
 int main(void)
 {
 	if (!find_server())
@@ -172,5 +229,8 @@ int main(void)
 	test_pending_max();
 	test_refused_keys();
 	test_not_now();
+	test_waiting_pattern();
+	test_leave();
+	test_address();
 	return test_result();
 }
