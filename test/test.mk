@@ -2,8 +2,10 @@
 # the top-level Makefile.
 #
 #   make check SUITE="parity faults" TEST=lock     some suites, some tests
+#   make soak MINUTES=30 [SEED=n]                  writers, readers and faults, for as long as wanted
+#   make mutation [ONLY=LEASE,OUTBOX]              every protection removed: a test must notice
 
-.PHONY: deps demo check bench matrix model lint lint-format lint-cppcheck lint-tidy test-programs
+.PHONY: deps demo check bench soak mutation matrix model lint lint-format lint-cppcheck lint-tidy test-programs
 
 export PG_CONFIG PYTHON CC
 export PYTHONDONTWRITEBYTECODE := 1
@@ -29,6 +31,13 @@ bench:
 model:
 	@test/install-deps model
 	@$(RUN_PYTHON) test/model/run.py $(VARIANT)
+
+soak: deps
+	+@$(MAKE) --no-print-directory all
+	@MINUTES='$(MINUTES)' SEED='$(SEED)' $(RUN_PYTHON) test/coherence/soak.py
+mutation: deps
+	+@$(MAKE) --no-print-directory all
+	@ONLY='$(ONLY)' $(RUN_PYTHON) test/coherence/mutation.py
 
 # Both commands on bare Debian releases, each in a chroot of its own; as root.
 matrix:
