@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 
 # The longest first: two run side by side.
-SUITES = ["lint", "valgrind", "faults", "pg", "regress", "isolation", "sqlite", "differential", "parity",
+SUITES = ["lint", "valgrind", "coherence", "faults", "pg", "regress", "isolation", "sqlite", "differential", "parity",
           "interop", "core", "reference", "documentation", "sessions", "demo", "install"]
 DIRECTORIES = {"faults", "pg", "sqlite", "interop"}  # also every .py file of test/NAME/
 LIMIT = 1500  # seconds for one process
