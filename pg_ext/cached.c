@@ -141,9 +141,8 @@ static void infer_types(parameters *p, const char *query)
 	parse_analyze_varparams(linitial(statements), query, &types, &n, NULL);
 	error_context_stack = callback.previous;
 	if (n > p->count)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_PARAMETER),
-				 errmsg("the query has %d parameters, but %d arguments are given", n, p->count)));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
+						errmsg("there is no argument for parameter $%d", p->count + 1)));
 	for (int i = 0; i < p->count; i++)
 	{
 		Oid input, element;

@@ -109,7 +109,8 @@ void pg_cache_lookup(sr_client *client, const sr_value *key, sr_cached *out)
 		sr_cached_free(out);
 		pg_raise(&err);
 	}
-	if (out->found == SR_CACHE_MISSED && !may_fill && err.cls == SR_OK)
+	/* It only looked, and what it looked for was not there. */
+	if (out->found == SR_CACHE_MISSED && out->reason == SR_UNFILLED_REASONS)
 		sr_client_count_unfilled(client, refusal);
 	PG_TRY();
 	{

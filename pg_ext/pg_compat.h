@@ -38,6 +38,14 @@
 #define may_execute(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* Raise unless the current user may read what the plan reads. */
+#if PG_VERSION_NUM >= 160000
+#define check_permissions(plan)                                                                    \
+	((void) ExecCheckPermissions((plan)->rtable, (plan)->permInfos, true))
+#else
+#define check_permissions(plan) ((void) ExecCheckRTPerms((plan)->rtable, true))
+#endif
+
 /* The running transaction's number in this backend. */
 #if PG_VERSION_NUM >= 170000
 #define my_lxid (MyProc->vxid.lxid)

@@ -31,6 +31,8 @@ void pg_host_set_uninterruptible(bool on);
 void pg_host_give_up_after(int64_t ms);
 /* Raise what interrupted the core's last wait, if anything did. */
 void pg_host_rethrow(void);
+/* What a wait for Redis, or of a worker for something to do, is called in pg_stat_activity. */
+uint32 pg_host_wait_event(void);
 
 /* ---- config.c: the settings ---- */
 
@@ -96,7 +98,6 @@ void pg_raise(const sr_err *err) __attribute__((noreturn));
  */
 void pg_raise_or_null(const sr_command *cmd, const sr_err *err);
 void pg_call_succeeded(void);
-void pg_client_init(bool preloaded);
 
 /* ---- values.c: Datums to the core's values and back ---- */
 
@@ -218,6 +219,9 @@ bool pg_outbox_may_write(void);
  */
 bool pg_outbox_write(const sr_inval *queue);
 
+/* The one row that was; false: there are more, or none. */
+bool pg_outbox_written(Oid *relation, int64 *id);
+
 typedef enum pg_outcome
 {
 	PG_OUTCOME_DELIVERED,  /* the rows can go */
@@ -263,6 +267,22 @@ void pg_outbox_note(sr_client *client);
 /* How it went: for redis_outbox in sessions without shared memory. */
 void pg_outbox_note_attempt(const sr_err *err);
 
+/* ---- shared.c, databases.c: what sessions share; the rest of it is in shared.h ---- */
+
+void pg_shared_init(void); /* while shared_preload_libraries is processed */
+bool pg_shared_available(void);
+/* NULL: every session has its own. */
+sr_breaker *pg_shared_breakers(size_t *count);
+/* Does the launcher run, and can it start drainers? Else sessions see to the outbox. */
+bool pg_drainers_available(void);
+
+/* ---- worker.c, drainer.c: the launcher and the drainers; utility.c: statements they have to know of ---- */
+
+void pg_worker_init(void);	/* while shared_preload_libraries is processed */
+void pg_utility_init(void); /* likewise */
+/* A worker's settings, read again after SIGHUP. */
+void pg_worker_reload(void);
+
 /* ---- epoch.c: the database's side of the cache's epoch ---- */
 
 /*
@@ -290,10 +310,6 @@ void pg_cache_note(const sr_err *err);
 /* The ttl argument of cmd in ms; raises unless it is more than 0. */
 int64_t pg_cache_ttl(const sr_command *cmd, int argument, const sr_value *value);
 
-/* ---- lookup.c: templates that are queries ---- */
-
-typedef struct pg_lookup pg_lookup;
-
 /* ---- text.c: a value's text, the same in every session ---- */
 
 /* Room for an integer as text. */
@@ -317,27 +333,77 @@ sr_text pg_text_of(pg_text *t, Datum datum, char *scratch);
 int	 pg_text_begin(const char *search_path);
 void pg_text_end(int nest_level);
 
-/* ---- templates.c: a trigger's templates, compiled for its relation ---- */
-
-typedef struct pg_templates pg_templates;
+/* ---- lookup.c: templates that are queries ---- */
 
 struct RelationData;
 struct Trigger;
 struct TupleTableSlot;
+struct List;
+
+typedef struct pg_lookup pg_lookup;
+
+/*
+ * For rows of rel; home: the table whose owner runs the query and whose schema names are looked up in.
+ * Lives in the current context; pg_lookup_free before that goes. Prepared at its first use.
+ */
+pg_lookup *pg_lookup_new(struct RelationData *rel, Oid home, const char *source);
+void	   pg_lookup_free(pg_lookup *l);
+/* Queue the keys that the query gives for a row. past: as the database was before this statement. */
+void pg_lookup_queue(pg_lookup *l, struct TupleTableSlot *slot, bool past);
+/* Certainly the same columns in both. */
+bool pg_lookup_is_unchanged(const pg_lookup *l, struct TupleTableSlot *before,
+							struct TupleTableSlot *after);
+/* Raise unless it can be run for rows of rel. */
+void pg_lookup_check(struct RelationData *rel, Oid home, const char *source);
+
+/* ---- templates.c: a trigger's templates, compiled for its relation ---- */
+
+typedef struct pg_templates pg_templates;
 
 void pg_templates_init(void);
 /* Compiled once for a trigger and a version of its relation. hint: the caller's fn_extra. */
 pg_templates *pg_templates_get(struct RelationData *rel, const struct Trigger *trigger,
 							   void **hint);
-/* Queue the keys of the row in slot. The row has the relation's descriptor. */
-void pg_templates_queue(pg_templates *templates, struct TupleTableSlot *slot);
+/* Queue the keys of the row in slot, which is no more (past) or is new. It has the relation's descriptor. */
+void pg_templates_queue(pg_templates *templates, struct TupleTableSlot *slot, bool past);
 /* The same for both versions of an updated row. */
 void pg_templates_queue_update(pg_templates *templates, struct TupleTableSlot *before,
 							   struct TupleTableSlot *after);
 /* Output settings that make a column's text the same in every session, while rows are expanded. */
 int	 pg_templates_begin(const pg_templates *templates);
 void pg_templates_end(int nest_level);
-/* Raise unless every template compiles and names columns of rel. */
-void pg_templates_check(struct RelationData *rel, int count, char **texts);
+/* Raise unless every template compiles and names columns of rel. home: as for pg_lookup_new. */
+void pg_templates_check(struct RelationData *rel, Oid home, int count, char **texts);
+/* Does the template name the column called name? Not if it does not compile. */
+bool pg_templates_name(const char *source, const char *name);
+/* The column called name, which a trigger on rel can read; raises when there is none. */
+AttrNumber pg_templates_column(struct RelationData *rel, const char *name);
+
+/* ---- tracking.c: the triggers that redis_invalidate_on makes ---- */
+
+#define PG_ROW_TRIGGER		"sqlredis_invalidate"
+#define PG_TRUNCATE_TRIGGER "sqlredis_truncate"
+
+/* The trigger function of the extension that function (its Oid) belongs to. */
+Oid pg_tracking_function(Oid function);
+/* The trigger called name on rel that executes function, no clone; NULL: none. */
+const struct Trigger *pg_tracking_find(struct RelationData *rel, const char *name, Oid function);
+/* Has rel the row trigger, its own or a clone? */
+bool pg_tracking_has_rows(struct RelationData *rel, Oid function);
+/* The relation that has the trigger. */
+Oid pg_tracking_relation(Oid trigger);
+/* The table that redis_invalidate_on was called for when it made trigger on rel. */
+Oid pg_tracking_home(struct RelationData *rel, const struct Trigger *trigger);
+/* In SPI, with the current user's rights: */
+void pg_tracking_create(const char *name, Oid relation, Oid function, int count, char **texts);
+void pg_tracking_drop(const char *name, Oid relation);
+void pg_tracking_enable(const char *name, Oid relation);
+
+/* ---- trigger.c: the trigger function ---- */
+
+/* Why such a trigger cannot invalidate; NULL: it can. */
+const char *pg_trigger_refusal(const struct Trigger *trigger);
+/* Raise that. */
+void pg_trigger_refuse(const struct Trigger *trigger, const char *why) __attribute__((noreturn));
 
 #endif

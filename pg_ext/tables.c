@@ -1,10 +1,6 @@
 /*
- * tables.c - redis_invalidate_on, redis_invalidate_off, redis_invalidations: the triggers that are
- * made for a table, with the caller's own rights (CREATE TRIGGER and ALTER TABLE check them).
- *
- * One row trigger, which PostgreSQL clones to present and future partitions; inheritance children
- * get one each. ENABLE ALWAYS, so that logical apply and session_replication_role = replica do not
- * pass it by. And a TRUNCATE trigger on everything that holds rows.
+ * tables.c - redis_invalidate_on, redis_invalidate_off, redis_invalidations: which tables are tracked,
+ * with the caller's own rights (CREATE TRIGGER and ALTER TABLE check them).
  */
 #include "pg_sqlredis.h"
 
@@ -18,7 +14,6 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -26,33 +21,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
-
-#define ROW_TRIGGER		 "sqlredis_invalidate"
-#define TRUNCATE_TRIGGER "sqlredis_truncate"
-
-static char *qualified_name(Oid relation)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-									  get_rel_name(relation));
-}
-
-/* Our trigger function, by the schema the extension lives in. */
-static Oid trigger_function(FunctionCallInfo fcinfo)
-{
-	Oid namespace = get_func_namespace(fcinfo->flinfo->fn_oid);
-	List *name = list_make2(makeString(get_namespace_name(namespace)),
-							makeString(pstrdup("redis_invalidate")));
-
-	return LookupFuncName(name, 0, NULL, false);
-}
-
-static void run(const char *sql)
-{
-	int result = SPI_execute(sql, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
-}
 
 static void check_kind(Relation rel)
 {
@@ -76,80 +44,41 @@ static void check_kind(Relation rel)
 			 errmsg("\"%s\" is not a table", RelationGetRelationName(rel)), errhint("%s", hint)));
 }
 
-/* The Trigger called name on rel that executes function; NULL: none. */
-static const Trigger *find_trigger(Relation rel, const char *name, Oid function)
-{
-	const TriggerDesc *triggers = rel->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		const Trigger *t = &triggers->triggers[i];
-
-		if (t->tgfoid == function && !t->tgisclone && strcmp(t->tgname, name) == 0)
-			return t;
-	}
-	return NULL;
-}
-
 /* Drop what an earlier redis_invalidate_on made on relation; whether there was anything. */
 static bool drop_triggers(Oid relation, Oid function)
 {
-	static const char *const names[] = {ROW_TRIGGER, TRUNCATE_TRIGGER};
+	static const char *const names[] = {PG_ROW_TRIGGER, PG_TRUNCATE_TRIGGER};
 	bool					 any = false;
 
 	for (size_t i = 0; i < lengthof(names); i++)
 	{
 		Relation rel = table_open(relation, NoLock);
-		bool	 found = find_trigger(rel, names[i], function) != NULL;
+		bool	 found = pg_tracking_find(rel, names[i], function) != NULL;
 
 		table_close(rel, NoLock);
 		if (found)
-			run(psprintf("DROP TRIGGER %s ON %s", names[i], qualified_name(relation)));
+			pg_tracking_drop(names[i], relation);
 		any |= found;
 	}
 	return any;
 }
 
-static void create_trigger(const char *name, Oid relation, Oid function, const char *arguments)
-{
-	bool  row = strcmp(name, ROW_TRIGGER) == 0;
-	char *table = qualified_name(relation);
-	char *call = quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-											get_func_name(function));
-
-	run(psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION %s(%s)", name,
-				 row ? "AFTER INSERT OR UPDATE OR DELETE" : "BEFORE TRUNCATE", table,
-				 row ? "ROW" : "STATEMENT", call, arguments));
-	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, name));
-}
-
 /* The triggers of one relation out of those that inherit from the named one. */
-static void create_triggers(Oid relation, Oid root, Oid function, int count, char **texts,
-							const char *arguments)
+static void create_triggers(Oid relation, Oid root, Oid function, int count, char **texts)
 {
 	Relation rel = table_open(relation, NoLock);
 	char	 kind = rel->rd_rel->relkind;
 	bool	 cloned = rel->rd_rel->relispartition && relation != root;
 
 	if (kind != RELKIND_FOREIGN_TABLE)
-		pg_templates_check(rel, count, texts);
+		pg_templates_check(rel, cloned ? root : relation, count, texts);
 	table_close(rel, NoLock);
 	/* A foreign partition's rows have the row trigger's clone; TRUNCATE triggers it cannot have. */
 	if (kind == RELKIND_FOREIGN_TABLE)
 		return;
 	if (!cloned)
-		create_trigger(ROW_TRIGGER, relation, function, arguments);
-	create_trigger(TRUNCATE_TRIGGER, relation, function, arguments);
-}
-
-static char *quote_arguments(int count, char **texts)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	for (int i = 0; i < count; i++)
-		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(texts[i]));
-	return sql.data;
+		pg_tracking_create(PG_ROW_TRIGGER, relation, function, count, texts);
+	pg_tracking_create(PG_TRUNCATE_TRIGGER, relation, function, count, texts);
 }
 
 /* The templates; the array has no NULL. */
@@ -197,7 +126,7 @@ static void check_not_cloned(Oid relation, Oid function)
 	{
 		const Trigger *t = &triggers->triggers[i];
 
-		if (t->tgfoid == function && t->tgisclone && strcmp(t->tgname, ROW_TRIGGER) == 0)
+		if (t->tgfoid == function && t->tgisclone && strcmp(t->tgname, PG_ROW_TRIGGER) == 0)
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("partition \"%s\" is tracked through the table it is part of",
 								   RelationGetRelationName(rel)),
@@ -243,15 +172,14 @@ Datum pg_call_invalidate_on(FunctionCallInfo fcinfo, const sr_command *cmd)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no key template is given"),
 				 errhint("redis_invalidate_off stops the invalidation.")));
-	function = trigger_function(fcinfo);
+	function = pg_tracking_function(fcinfo->flinfo->fn_oid);
 	family = open_family(relation);
 	check_not_cloned(relation, function);
 	SPI_connect();
 	foreach (cell, family)
 		drop_triggers(lfirst_oid(cell), function);
 	foreach (cell, family)
-		create_triggers(lfirst_oid(cell), relation, function, count, texts,
-						quote_arguments(count, texts));
+		create_triggers(lfirst_oid(cell), relation, function, count, texts);
 	SPI_finish();
 	warn_of_partitions_to_come(relation, function);
 	PG_RETURN_INT64(count);
@@ -267,7 +195,7 @@ Datum pg_call_invalidate_off(FunctionCallInfo fcinfo, const sr_command *cmd)
 	(void) cmd;
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	function = trigger_function(fcinfo);
+	function = pg_tracking_function(fcinfo->flinfo->fn_oid);
 	family = open_family(PG_GETARG_OID(0));
 	check_not_cloned(PG_GETARG_OID(0), function);
 	SPI_connect();
@@ -314,14 +242,14 @@ static Datum mode_text(Form_pg_trigger trigger)
 static bool is_listed(Form_pg_trigger trigger, Oid function)
 {
 	return trigger->tgfoid == function && !OidIsValid(trigger->tgparentid) &&
-		   strcmp(NameStr(trigger->tgname), TRUNCATE_TRIGGER) != 0;
+		   strcmp(NameStr(trigger->tgname), PG_TRUNCATE_TRIGGER) != 0;
 }
 
 Datum pg_call_invalidations(FunctionCallInfo fcinfo, const sr_command *cmd)
 {
 	TupleDesc		 desc;
 	Tuplestorestate *store = pg_materialize(fcinfo, &desc);
-	Oid				 function = trigger_function(fcinfo);
+	Oid				 function = pg_tracking_function(fcinfo->flinfo->fn_oid);
 	Relation		 catalog = table_open(TriggerRelationId, AccessShareLock);
 	SysScanDesc		 scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple		 tuple;

@@ -28,6 +28,7 @@ typedef struct column
 
 typedef struct compiled
 {
+	pg_lookup *lookup; /* a query; else */
 	sr_template *template;
 	column	*columns;
 	sr_text *texts; /* one a column, filled for each row */
@@ -44,6 +45,7 @@ struct pg_templates
 {
 	templates_key key;
 	bool		  valid;
+	int			  users;			 /* that run a query right now, which may come back here */
 	bool		  session_dependent; /* some column's text depends on settings */
 	int			  count;
 	compiled	 *compiled;
@@ -90,8 +92,7 @@ static sr_template *compile(const char *source)
 	return template;
 }
 
-/* The column called name, which a trigger on rel can read; raises when there is none. */
-static AttrNumber column_number(Relation rel, const char *name)
+AttrNumber pg_templates_column(Relation rel, const char *name)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 
@@ -117,17 +118,23 @@ static AttrNumber column_number(Relation rel, const char *name)
 	return InvalidAttrNumber;
 }
 
-static void compile_one(pg_templates *t, compiled *c, Relation rel, const char *source)
+static void compile_one(pg_templates *t, compiled *c, Relation rel, const Trigger *trigger,
+						const char *source)
 {
 	int n;
 
+	if (sr_is_query(source, strlen(source)))
+	{
+		c->lookup = pg_lookup_new(rel, pg_tracking_home(rel, trigger), source);
+		return;
+	}
 	c->template = compile(source);
 	n = sr_template_columns(c->template);
 	c->columns = palloc0((size_t) (n + 1) * sizeof *c->columns);
 	c->texts = palloc0((size_t) (n + 1) * sizeof *c->texts);
 	for (int i = 0; i < n; i++)
 	{
-		AttrNumber		  attnum = column_number(rel, sr_template_column(c->template, i));
+		AttrNumber		  attnum = pg_templates_column(rel, sr_template_column(c->template, i));
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 
 		c->columns[i].attnum = attnum;
@@ -142,7 +149,12 @@ static void drop_compiled(void *arg)
 	pg_templates *t = arg;
 
 	for (int i = 0; i < t->count; i++)
-		sr_template_free(t->compiled[i].template);
+	{
+		if (t->compiled[i].lookup != NULL)
+			pg_lookup_free(t->compiled[i].lookup);
+		if (t->compiled[i].template != NULL)
+			sr_template_free(t->compiled[i].template);
+	}
 	t->count = 0;
 }
 
@@ -166,13 +178,13 @@ static void compile_all(pg_templates *t, Relation rel, const Trigger *trigger)
 	for (int i = 0; i < trigger->tgnargs; i++)
 	{
 		t->count = i + 1;
-		compile_one(t, &t->compiled[i], rel, trigger->tgargs[i]);
+		compile_one(t, &t->compiled[i], rel, trigger, trigger->tgargs[i]);
 	}
 	t->valid = true;
 	MemoryContextSwitchTo(before);
 }
 
-/* No entry is in use: keys are queued without a look-up in between. */
+/* Of entries in use only those whose query is running: keys are queued without a look-up in between. */
 static void sweep(void)
 {
 	HASH_SEQ_STATUS seq;
@@ -181,7 +193,7 @@ static void sweep(void)
 	hash_seq_init(&seq, by_trigger);
 	while ((t = hash_seq_search(&seq)) != NULL)
 	{
-		if (t->valid)
+		if (t->valid || t->users > 0)
 			continue;
 		if (t->context != NULL)
 			MemoryContextDelete(t->context);
@@ -206,27 +218,66 @@ pg_templates *pg_templates_get(Relation rel, const Trigger *trigger, void **hint
 	}
 	if (!found)
 		*t = (pg_templates){.key = wanted};
-	if (!t->valid)
+	/* While it is in use the relation cannot have changed so that it matters. */
+	if (!t->valid && t->users == 0)
 		compile_all(t, rel, trigger);
 	*hint = t;
 	return t;
 }
 
-void pg_templates_check(Relation rel, int count, char **texts)
+/* Copied: what is wrong with a name is raised, and the template is not PostgreSQL's memory. */
+static List *column_names(const sr_template *template)
+{
+	List *names = NIL;
+
+	for (int i = 0; i < sr_template_columns(template); i++)
+		names = lappend(names, pstrdup(sr_template_column(template, i)));
+	return names;
+}
+
+void pg_templates_check(Relation rel, Oid home, int count, char **texts)
 {
 	for (int i = 0; i < count; i++)
 	{
-		sr_template *template = compile(texts[i]);
-		List	 *names = NIL;
+		sr_template *template;
+		List	 *names;
 		ListCell *cell;
 
-		/* Copied: what is wrong with a name is raised, and the template is not PostgreSQL's memory. */
-		for (int j = 0; j < sr_template_columns(template); j++)
-			names = lappend(names, pstrdup(sr_template_column(template, j)));
+		if (sr_is_query(texts[i], strlen(texts[i])))
+		{
+			pg_lookup_check(rel, home, texts[i]);
+			continue;
+		}
+		template = compile(texts[i]);
+		names = column_names(template);
 		sr_template_free(template);
 		foreach (cell, names)
-			column_number(rel, lfirst(cell));
+			pg_templates_column(rel, lfirst(cell));
 	}
+}
+
+bool pg_templates_name(const char *source, const char *name)
+{
+	size_t len = strlen(source);
+	bool   named = false;
+
+	if (sr_is_query(source, len))
+	{
+		sr_query *query = sr_query_compile(source, len, NULL);
+
+		for (int i = 0; query != NULL && i < sr_query_columns(query); i++)
+			named |= strcmp(sr_query_column(query, i), name) == 0;
+		sr_query_free(query);
+	}
+	else
+	{
+		sr_template *template = sr_template_compile(source, len, NULL);
+
+		for (int i = 0; template != NULL && i < sr_template_columns(template); i++)
+			named |= strcmp(sr_template_column(template, i), name) == 0;
+		sr_template_free(template);
+	}
+	return named;
 }
 
 int pg_templates_begin(const pg_templates *t)
@@ -254,6 +305,21 @@ static bool row_texts(compiled *c, TupleTableSlot *slot, char (*scratch)[PG_INTE
 		c->texts[i] = pg_text_of(&c->columns[i].text, datum, scratch[i]);
 	}
 	return true;
+}
+
+/* What the query calls may change the same table, and this be called again. */
+static void queue_looked_up(pg_templates *t, pg_lookup *lookup, TupleTableSlot *slot, bool past)
+{
+	t->users++;
+	PG_TRY();
+	{
+		pg_lookup_queue(lookup, slot, past);
+	}
+	PG_FINALLY();
+	{
+		t->users--;
+	}
+	PG_END_TRY();
 }
 
 static void queue_one(compiled *c, TupleTableSlot *slot)
@@ -290,18 +356,34 @@ static bool is_unchanged(const compiled *c, TupleTableSlot *before, TupleTableSl
 	return true;
 }
 
-void pg_templates_queue(pg_templates *t, TupleTableSlot *slot)
+void pg_templates_queue(pg_templates *t, TupleTableSlot *slot, bool past)
 {
 	for (int i = 0; i < t->count; i++)
-		queue_one(&t->compiled[i], slot);
+	{
+		compiled *c = &t->compiled[i];
+
+		if (c->lookup != NULL)
+			queue_looked_up(t, c->lookup, slot, past);
+		else
+			queue_one(c, slot);
+	}
 }
 
 void pg_templates_queue_update(pg_templates *t, TupleTableSlot *before, TupleTableSlot *after)
 {
 	for (int i = 0; i < t->count; i++)
 	{
-		queue_one(&t->compiled[i], before);
-		if (!is_unchanged(&t->compiled[i], before, after))
-			queue_one(&t->compiled[i], after);
+		compiled *c = &t->compiled[i];
+
+		if (c->lookup != NULL)
+		{
+			queue_looked_up(t, c->lookup, before, true);
+			if (!pg_lookup_is_unchanged(c->lookup, before, after))
+				queue_looked_up(t, c->lookup, after, false);
+			continue;
+		}
+		queue_one(c, before);
+		if (!is_unchanged(c, before, after))
+			queue_one(c, after);
 	}
 }

@@ -22,39 +22,69 @@ EXPORTED_FUNCTION(pg_redis_invalidate_trigger);
 	"Use AFTER ... FOR EACH ROW, AFTER ... FOR EACH STATEMENT with transition tables, or BEFORE "  \
 	"TRUNCATE; or let redis_invalidate_on create the triggers."
 
-static void refuse(const TriggerData *td, const char *why)
+void pg_trigger_refuse(const Trigger *trigger, const char *why)
 {
 	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-					errmsg("trigger \"%s\" cannot invalidate: %s", td->tg_trigger->tgname, why),
+					errmsg("trigger \"%s\" cannot invalidate: %s", trigger->tgname, why),
 					errhint(HINT_TRIGGER)));
+	pg_unreachable();
+}
+
+/* Without the old rows, the keys of a row that moved would stay. */
+static const char *statement_refusal(const Trigger *trigger)
+{
+	bool needs_old = TRIGGER_FOR_UPDATE(trigger->tgtype) || TRIGGER_FOR_DELETE(trigger->tgtype);
+	bool needs_new = TRIGGER_FOR_UPDATE(trigger->tgtype) || TRIGGER_FOR_INSERT(trigger->tgtype);
+
+	if (TRIGGER_FOR_AFTER(trigger->tgtype) && (!needs_old || trigger->tgoldtable != NULL) &&
+		(!needs_new || trigger->tgnewtable != NULL))
+		return NULL;
+	if (needs_old && needs_new)
+		return "FOR EACH STATEMENT needs REFERENCING OLD TABLE AS ... NEW TABLE AS ...";
+	if (needs_old)
+		return "FOR EACH STATEMENT needs REFERENCING OLD TABLE AS ...";
+	return "FOR EACH STATEMENT needs REFERENCING NEW TABLE AS ...";
+}
+
+const char *pg_trigger_refusal(const Trigger *trigger)
+{
+	if (trigger->tgnargs == 0)
+		return "it names no key";
+	if (TRIGGER_FOR_ROW(trigger->tgtype))
+		return TRIGGER_FOR_AFTER(trigger->tgtype)
+				   ? NULL
+				   : "a BEFORE trigger does not know what becomes of the row";
+	if (TRIGGER_FOR_TRUNCATE(trigger->tgtype))
+		return TRIGGER_FOR_BEFORE(trigger->tgtype) ? NULL
+												   : "after TRUNCATE the rows are gone; use BEFORE";
+	return statement_refusal(trigger);
 }
 
 static void queue_row(const TriggerData *td, pg_templates *t)
 {
-	if (!TRIGGER_FIRED_AFTER(td->tg_event))
-		refuse(td, "a BEFORE trigger does not know what becomes of the row");
 	/* The slot of an UPDATE's or DELETE's old row, an INSERT's new one. */
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 		pg_templates_queue_update(t, td->tg_trigslot, td->tg_newslot);
 	else
-		pg_templates_queue(t, td->tg_trigslot);
+		pg_templates_queue(t, td->tg_trigslot, TRIGGER_FIRED_BY_DELETE(td->tg_event));
 }
 
 /*
  * One row out of many; what that took is given back. Only that: a tuple read back from disk belongs
  * to the slot.
  */
-static void queue_and_forget(pg_templates *t, TupleTableSlot *slot, MemoryContext context)
+static void queue_and_forget(pg_templates *t, TupleTableSlot *slot, bool past,
+							 MemoryContext context)
 {
 	MemoryContext before = MemoryContextSwitchTo(context);
 
 	CHECK_FOR_INTERRUPTS();
-	pg_templates_queue(t, slot);
+	pg_templates_queue(t, slot, past);
 	MemoryContextSwitchTo(before);
 	MemoryContextReset(context);
 }
 
-static void queue_store(const TriggerData *td, pg_templates *t, Tuplestorestate *store)
+static void queue_store(const TriggerData *td, pg_templates *t, Tuplestorestate *store, bool past)
 {
 	TupleTableSlot *slot =
 		MakeSingleTupleTableSlot(RelationGetDescr(td->tg_relation), &TTSOpsMinimalTuple);
@@ -65,27 +95,17 @@ static void queue_store(const TriggerData *td, pg_templates *t, Tuplestorestate 
 	tuplestore_select_read_pointer(store, pointer);
 	tuplestore_rescan(store);
 	while (tuplestore_gettupleslot(store, true, false, slot))
-		queue_and_forget(t, slot, context);
+		queue_and_forget(t, slot, past, context);
 	MemoryContextDelete(context);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
 static void queue_statement(const TriggerData *td, pg_templates *t)
 {
-	bool needs_old = !TRIGGER_FIRED_BY_INSERT(td->tg_event);
-	bool needs_new = !TRIGGER_FIRED_BY_DELETE(td->tg_event);
-
-	/* Without the old rows, the keys of a row that moved would stay. */
-	if (!TRIGGER_FIRED_AFTER(td->tg_event) || (needs_old && td->tg_oldtable == NULL) ||
-		(needs_new && td->tg_newtable == NULL))
-		refuse(td, needs_old && needs_new
-					   ? "FOR EACH STATEMENT needs REFERENCING OLD TABLE AS ... NEW TABLE AS ..."
-				   : needs_old ? "FOR EACH STATEMENT needs REFERENCING OLD TABLE AS ..."
-							   : "FOR EACH STATEMENT needs REFERENCING NEW TABLE AS ...");
-	if (needs_old)
-		queue_store(td, t, td->tg_oldtable);
-	if (needs_new)
-		queue_store(td, t, td->tg_newtable);
+	if (!TRIGGER_FIRED_BY_INSERT(td->tg_event))
+		queue_store(td, t, td->tg_oldtable, true);
+	if (!TRIGGER_FIRED_BY_DELETE(td->tg_event))
+		queue_store(td, t, td->tg_newtable, false);
 }
 
 /*
@@ -101,7 +121,7 @@ static void queue_all_rows(Relation rel, pg_templates *t)
 													ALLOCSET_DEFAULT_SIZES);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-		queue_and_forget(t, slot, context);
+		queue_and_forget(t, slot, true, context);
 	MemoryContextDelete(context);
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
@@ -152,8 +172,6 @@ static void queue_partitions(const TriggerData *td)
 
 static void queue_truncate(const TriggerData *td, pg_templates *t)
 {
-	if (!TRIGGER_FIRED_BEFORE(td->tg_event))
-		refuse(td, "after TRUNCATE the rows are gone; use BEFORE");
 	if (td->tg_relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		queue_partitions(td);
 	else
@@ -164,16 +182,16 @@ Datum pg_redis_invalidate_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData	 *td = (TriggerData *) fcinfo->context;
 	pg_templates *t;
+	const char	 *why;
 	int			  nest_level;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("redis_invalidate() is a trigger function"),
 						errhint("To queue keys: SELECT redis_invalidate('key', ...).")));
-	if (td->tg_trigger->tgnargs == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("trigger \"%s\" names no key", td->tg_trigger->tgname),
-						errhint("EXECUTE FUNCTION redis_invalidate('user:{id}', ...)")));
+	why = pg_trigger_refusal(td->tg_trigger);
+	if (why != NULL)
+		pg_trigger_refuse(td->tg_trigger, why);
 	t = pg_templates_get(td->tg_relation, td->tg_trigger, &fcinfo->flinfo->fn_extra);
 	nest_level = pg_templates_begin(t);
 	if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))

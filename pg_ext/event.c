@@ -1,0 +1,440 @@
+/*
+ * event.c - the event trigger that keeps triggers and their templates true when tables change.
+ *
+ * PostgreSQL never looks into a trigger's arguments, clones no TRUNCATE trigger to a new partition, and
+ * no trigger at all to a new inheritance child. What is refused here would otherwise fail at the next
+ * write; what is added here would otherwise be missed. It runs after the command, with whoever ran it:
+ * nobody needs a right on the extension for that.
+ *
+ * It does nothing in a pg_upgrade, and checks nothing while a dump is restored (check_function_bodies is
+ * off): what the dump has not come to yet is no error, and it creates all triggers itself.
+ */
+#include "pg_sqlredis.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/event_trigger.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "nodes/execnodes.h"
+#include "nodes/parsenodes.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+
+EXPORTED_FUNCTION(pg_redis_check_ddl);
+
+/* Templates, each once. */
+typedef struct templates
+{
+	int	   count;
+	char **texts;
+} templates;
+
+static bool working; /* what it does itself is not looked at again */
+
+/* ---- what the command was about ---- */
+
+/* Of pg_event_trigger_ddl_commands(), called without a query: the objects of a catalogue. */
+static List *objects_of(Oid catalog)
+{
+	EState		   *estate = CreateExecutorState();
+	ReturnSetInfo	rows = {.type = T_ReturnSetInfo};
+	FmgrInfo		flinfo;
+	TupleTableSlot *slot;
+	List		   *found = NIL;
+	LOCAL_FCINFO(fcinfo, 0);
+
+	rows.econtext = CreateExprContext(estate);
+	rows.allowedModes = SFRM_Materialize;
+	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, 0, InvalidOid, NULL, (fmNodePtr) &rows);
+	FunctionCallInvoke(fcinfo);
+	if (rows.setResult != NULL)
+	{
+		slot = MakeSingleTupleTableSlot(rows.setDesc, &TTSOpsMinimalTuple);
+		while (tuplestore_gettupleslot(rows.setResult, true, false, slot))
+		{
+			bool isnull;
+			Oid class = DatumGetObjectId(slot_getattr(slot, 1, &isnull));
+			Oid object = isnull ? InvalidOid : DatumGetObjectId(slot_getattr(slot, 2, &isnull));
+
+			if (!isnull && class == catalog)
+				found = list_append_unique_oid(found, object);
+		}
+		ExecDropSingleTupleTableSlot(slot);
+		tuplestore_end(rows.setResult);
+	}
+	FreeExecutorState(estate);
+	return found;
+}
+
+/* Those that can have triggers of ours: a CREATE TABLE makes indexes and sequences, too. */
+static List *tables(void)
+{
+	List	 *found = NIL;
+	ListCell *cell;
+
+	foreach (cell, objects_of(RelationRelationId))
+	{
+		char kind = get_rel_relkind(lfirst_oid(cell));
+
+		if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
+			found = lappend_oid(found, lfirst_oid(cell));
+	}
+	return found;
+}
+
+/* relation and what inherits from it: no lock, for the command has locked what it changed. */
+static List *family_of(Oid relation)
+{
+	return has_subclass(relation) ? find_all_inheritors(relation, AccessShareLock, NULL)
+								  : list_make1_oid(relation);
+}
+
+/* ---- a column that goes ---- */
+
+static void refuse_column(const Trigger *trigger, Relation rel, const char *column, bool renamed)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("column \"%s\" of relation \"%s\" is named in a key template, and cannot be %s",
+					column, RelationGetRelationName(rel), renamed ? "renamed" : "dropped"),
+			 errdetail("Trigger \"%s\" would fail at the next write.", trigger->tgname),
+			 strcmp(trigger->tgname, PG_ROW_TRIGGER) == 0 ||
+					 strcmp(trigger->tgname, PG_TRUNCATE_TRIGGER) == 0
+				 ? errhint("In one transaction: redis_invalidate_off, ALTER TABLE, and "
+						   "redis_invalidate_on with templates that fit the table.")
+				 : errhint("Drop the trigger, and create it anew with templates that fit the "
+						   "table.")));
+}
+
+/* Do this relation's templates name a column that is no more? column NULL: only queries are checked. */
+static void check_templates(Oid relation, Oid function, const char *column, bool renamed)
+{
+	Relation		   rel = table_open(relation, AccessShareLock);
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *t = &triggers->triggers[i];
+
+		if (t->tgfoid != function || t->tgisclone)
+			continue;
+		for (int j = 0; j < t->tgnargs; j++)
+		{
+			if (column != NULL && pg_templates_name(t->tgargs[j], column))
+				refuse_column(t, rel, column, renamed);
+			if (sr_is_query(t->tgargs[j], strlen(t->tgargs[j])))
+				pg_lookup_check(rel, pg_tracking_home(rel, t), t->tgargs[j]);
+		}
+	}
+	table_close(rel, AccessShareLock);
+}
+
+static void check_families(Oid function, const char *column, bool renamed)
+{
+	ListCell *relation, *member;
+
+	foreach (relation, tables())
+		foreach (member, family_of(lfirst_oid(relation)))
+			check_templates(lfirst_oid(member), function, column, renamed);
+}
+
+/* ---- a trigger written by hand ---- */
+
+static void check_trigger(Oid trigger, Oid function)
+{
+	Relation		   rel;
+	const TriggerDesc *triggers;
+	Oid				   relation = pg_tracking_relation(trigger);
+
+	if (!OidIsValid(relation))
+		return;
+	rel = table_open(relation, AccessShareLock);
+	triggers = rel->trigdesc;
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *t = &triggers->triggers[i];
+		const char	  *why;
+
+		if (t->tgoid != trigger || t->tgfoid != function)
+			continue;
+		why = pg_trigger_refusal(t);
+		if (why != NULL)
+			pg_trigger_refuse(t, why);
+		pg_templates_check(rel, relation, t->tgnargs, t->tgargs);
+	}
+	table_close(rel, AccessShareLock);
+}
+
+/* ---- a new partition, a new child ---- */
+
+static void add_templates(templates *all, const Trigger *trigger)
+{
+	for (int i = 0; trigger != NULL && i < trigger->tgnargs; i++)
+	{
+		bool there = false;
+
+		for (int j = 0; j < all->count; j++)
+			there |= strcmp(all->texts[j], trigger->tgargs[i]) == 0;
+		if (there)
+			continue;
+		all->texts = all->texts == NULL
+						 ? palloc(sizeof *all->texts)
+						 : repalloc(all->texts, (all->count + 1) * sizeof *all->texts);
+		all->texts[all->count++] = pstrdup(trigger->tgargs[i]);
+	}
+}
+
+/* relation's own ones that are called name, added to all; how many there are. */
+static int add_own(templates *all, Oid relation, const char *name, Oid function)
+{
+	Relation	   rel = table_open(relation, NoLock);
+	const Trigger *trigger = pg_tracking_find(rel, name, function);
+	int			   count = trigger != NULL ? trigger->tgnargs : 0;
+
+	add_templates(all, trigger);
+	table_close(rel, NoLock);
+	return count;
+}
+
+static void replace_trigger(const char *name, Oid relation, Oid function, const templates *all)
+{
+	templates own = {0};
+
+	if (add_own(&own, relation, name, function) > 0)
+	{
+		bool same = own.count == all->count;
+
+		for (int i = 0; same && i < own.count; i++)
+			same = strcmp(own.texts[i], all->texts[i]) == 0;
+		if (same)
+			return;
+		pg_tracking_drop(name, relation);
+	}
+	pg_tracking_create(name, relation, function, all->count, all->texts);
+}
+
+static List *parents_of(Oid relation)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return parents;
+}
+
+/* Everything that tracks its parents tracks relation, besides what tracked it before. */
+static void adopt(Oid relation, Oid function)
+{
+	bool		partition = get_rel_relispartition(relation);
+	const char *name = partition ? PG_TRUNCATE_TRIGGER : PG_ROW_TRIGGER;
+	templates	all = {0};
+	int			of_parents = 0;
+	ListCell   *parent;
+
+	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+		return;
+	/* A partition's row trigger is its parent's clone: with others it is not tracked. */
+	if (!partition)
+		add_own(&all, relation, name, function);
+	foreach (parent, parents_of(relation))
+		of_parents += add_own(&all, lfirst_oid(parent), name, function);
+	if (of_parents == 0)
+		return;
+	if (!partition)
+		replace_trigger(PG_ROW_TRIGGER, relation, function, &all);
+	replace_trigger(PG_TRUNCATE_TRIGGER, relation, function, &all);
+}
+
+/*
+ * Call change for relation and its family as the extension's owner: the parent's owner had the right to
+ * track the table and everything that inherits from it, whoever adds to it.
+ */
+static void change_family(void (*change)(Oid relation, Oid function), Oid relation, Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid		  owner, user;
+	int		  security;
+	ListCell *member;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
+	SPI_connect();
+	foreach (member, find_all_inheritors(relation, ShareRowExclusiveLock, NULL))
+		change(lfirst_oid(member), function);
+	SPI_finish();
+	SetUserIdAndSecContext(user, security);
+}
+
+/* PostgreSQL has dropped the row trigger, its parent's clone; the other half goes, too. */
+static void abandon(Oid relation, Oid function)
+{
+	templates own = {0};
+	bool	  tracked;
+	Relation  rel;
+
+	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+		return;
+	rel = table_open(relation, NoLock);
+	tracked = pg_tracking_has_rows(rel, function);
+	table_close(rel, NoLock);
+	if (!tracked && add_own(&own, relation, PG_TRUNCATE_TRIGGER, function) > 0)
+		pg_tracking_drop(PG_TRUNCATE_TRIGGER, relation);
+}
+
+/* ---- ENABLE TRIGGER ALL ---- */
+
+/* Enabled, but no longer ALWAYS: as it was made. */
+static void enable_again(Oid relation, Oid function)
+{
+	Relation		   rel = table_open(relation, AccessShareLock);
+	const TriggerDesc *triggers = rel->trigdesc;
+	List			  *names = NIL;
+	ListCell		  *name;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *t = &triggers->triggers[i];
+
+		if (t->tgfoid == function && t->tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
+			(strcmp(t->tgname, PG_ROW_TRIGGER) == 0 || strcmp(t->tgname, PG_TRUNCATE_TRIGGER) == 0))
+			names = lappend(names, pstrdup(t->tgname));
+	}
+	table_close(rel, NoLock);
+	if (names == NIL)
+		return;
+	SPI_connect();
+	foreach (name, names)
+		pg_tracking_enable(lfirst(name), relation);
+	SPI_finish();
+}
+
+static void enable_families(Oid function)
+{
+	ListCell *relation, *member;
+
+	foreach (relation, tables())
+		foreach (member, family_of(lfirst_oid(relation)))
+			enable_again(lfirst_oid(member), function);
+}
+
+/* ---- commands ---- */
+
+static Oid partition_of(const AlterTableCmd *cmd)
+{
+	return RangeVarGetRelid(castNode(PartitionCmd, cmd->def)->name, NoLock, false);
+}
+
+static void after_subcommand(const AlterTableCmd *cmd, Oid function)
+{
+	ListCell *relation;
+
+	switch (cmd->subtype)
+	{
+		case AT_DropColumn:
+			if (check_function_bodies)
+				check_families(function, cmd->name, false);
+			break;
+		case AT_ChangeOwner:
+			if (check_function_bodies)
+				check_families(function, NULL, false);
+			break;
+		case AT_AttachPartition: change_family(adopt, partition_of(cmd), function); break;
+		case AT_DetachPartition:
+		case AT_DetachPartitionFinalize: change_family(abandon, partition_of(cmd), function); break;
+		case AT_AddInherit:
+			foreach (relation, tables())
+				change_family(adopt, lfirst_oid(relation), function);
+			break;
+		case AT_EnableTrig:
+		case AT_EnableTrigAll:
+		case AT_EnableTrigUser: enable_families(function); break;
+		default: break;
+	}
+}
+
+static void after_alter_table(const AlterTableStmt *stmt, Oid function)
+{
+	ListCell *cell;
+
+	foreach (cell, stmt->cmds)
+		after_subcommand(lfirst_node(AlterTableCmd, cell), function);
+}
+
+/* Only what can matter costs more than this look. */
+static void after_command(const Node *command, Oid function)
+{
+	ListCell *cell;
+
+	switch (nodeTag(command))
+	{
+		case T_AlterTableStmt:
+			after_alter_table(castNode(AlterTableStmt, command), function);
+			break;
+		case T_RenameStmt:
+			if (castNode(RenameStmt, command)->renameType == OBJECT_COLUMN && check_function_bodies)
+				check_families(function, castNode(RenameStmt, command)->subname, true);
+			break;
+		case T_AlterObjectSchemaStmt:
+			if (check_function_bodies)
+				check_families(function, NULL, false);
+			break;
+		case T_CreateStmt:
+			if (castNode(CreateStmt, command)->inhRelations != NIL)
+				foreach (cell, tables())
+					change_family(adopt, lfirst_oid(cell), function);
+			break;
+		case T_CreateTrigStmt:
+			if (check_function_bodies)
+				foreach (cell, objects_of(TriggerRelationId))
+					check_trigger(lfirst_oid(cell), function);
+			break;
+		default: break;
+	}
+}
+
+Datum pg_redis_check_ddl(PG_FUNCTION_ARGS)
+{
+	const EventTriggerData *event = (EventTriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("redis_check_ddl() is an event trigger function")));
+	if (working || IsBinaryUpgrade || event->parsetree == NULL)
+		PG_RETURN_NULL();
+	working = true;
+	PG_TRY();
+	{
+		after_command(event->parsetree, pg_tracking_function(fcinfo->flinfo->fn_oid));
+	}
+	PG_FINALLY();
+	{
+		working = false;
+	}
+	PG_END_TRY();
+	PG_RETURN_NULL();
+}

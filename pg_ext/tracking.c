@@ -1,0 +1,155 @@
+/*
+ * tracking.c - the triggers that track a table: finding, making and dropping them by name.
+ *
+ * One row trigger, which PostgreSQL clones to present and future partitions; inheritance children
+ * get one each. ENABLE ALWAYS, so that logical apply and session_replication_role = replica do not
+ * pass it by. And a TRUNCATE trigger on everything that holds rows. Whoever is the current user needs the
+ * rights that CREATE TRIGGER and ALTER TABLE ask for.
+ */
+#include "pg_sqlredis.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_trigger.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static char *qualified_name(Oid relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  get_rel_name(relation));
+}
+
+Oid pg_tracking_function(Oid function)
+{
+	Oid namespace = get_func_namespace(function);
+	List *name = list_make2(makeString(get_namespace_name(namespace)),
+							makeString(pstrdup("redis_invalidate")));
+
+	return LookupFuncName(name, 0, NULL, false);
+}
+
+static void run(const char *sql)
+{
+	int result = SPI_execute(sql, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "%s: %s", SPI_result_code_string(result), sql);
+}
+
+/* The one that is a clone, or is not. */
+static const Trigger *find(Relation rel, const char *name, Oid function, bool clone)
+{
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *t = &triggers->triggers[i];
+
+		if (t->tgfoid == function && t->tgisclone == clone && strcmp(t->tgname, name) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+const Trigger *pg_tracking_find(Relation rel, const char *name, Oid function)
+{
+	return find(rel, name, function, false);
+}
+
+bool pg_tracking_has_rows(Relation rel, Oid function)
+{
+	return find(rel, PG_ROW_TRIGGER, function, false) != NULL ||
+		   find(rel, PG_ROW_TRIGGER, function, true) != NULL;
+}
+
+/* The trigger that it is a clone of, and the relation that has it. */
+static Oid parent_of(Oid trigger, Oid *relation)
+{
+	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
+	Oid			parent = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(catalog, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		parent = form->tgparentid;
+		*relation = form->tgrelid;
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return parent;
+}
+
+Oid pg_tracking_relation(Oid trigger)
+{
+	Oid relation = InvalidOid;
+
+	parent_of(trigger, &relation);
+	return relation;
+}
+
+Oid pg_tracking_home(Relation rel, const Trigger *trigger)
+{
+	Oid relation = RelationGetRelid(rel);
+	Oid oid = trigger->tgoid;
+
+	/* A partition's TRUNCATE trigger is no clone, but it goes with one. */
+	if (TRIGGER_FOR_TRUNCATE(trigger->tgtype) && strcmp(trigger->tgname, PG_TRUNCATE_TRIGGER) == 0)
+	{
+		const Trigger *clone = find(rel, PG_ROW_TRIGGER, trigger->tgfoid, true);
+
+		if (clone != NULL)
+			oid = clone->tgoid;
+	}
+	while (OidIsValid(oid))
+		oid = parent_of(oid, &relation);
+	return relation;
+}
+
+static char *quote_arguments(int count, char **texts)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(texts[i]));
+	return sql.data;
+}
+
+void pg_tracking_create(const char *name, Oid relation, Oid function, int count, char **texts)
+{
+	bool  row = strcmp(name, PG_ROW_TRIGGER) == 0;
+	char *call = quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+											get_func_name(function));
+
+	run(psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION %s(%s)", name,
+				 row ? "AFTER INSERT OR UPDATE OR DELETE" : "BEFORE TRUNCATE",
+				 qualified_name(relation), row ? "ROW" : "STATEMENT", call,
+				 quote_arguments(count, texts)));
+	pg_tracking_enable(name, relation);
+}
+
+void pg_tracking_drop(const char *name, Oid relation)
+{
+	run(psprintf("DROP TRIGGER %s ON %s", name, qualified_name(relation)));
+}
+
+void pg_tracking_enable(const char *name, Oid relation)
+{
+	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", qualified_name(relation), name));
+}
