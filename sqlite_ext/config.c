@@ -48,7 +48,12 @@ static const setting settings[] = {
 	{"max_reply", NUMBER, AT(max_reply), 64 << 20, MAX_REPLY_SMALLEST, 1 << 30, NULL},
 	{"pending_max", NUMBER, AT(pending_max), 1000000, 0, INT32_MAX, NULL},
 	{"invalidate_keys", STRING, AT(invalidate_keys), 0, 0, 0, NULL},
-	{"trigger_mode", CHOICE, AT(trigger_mode), 0, 0, 0, "main|temp"},
+	{"trigger_mode", CHOICE, AT(trigger_mode), 0, 0, 0, "main|temp|outbox"},
+	{"trigger_commands", NUMBER, AT(trigger_commands), 0, 0, 1, NULL},
+	{"durability", CHOICE, AT(durability), 0, 0, 0, "outbox|memory"},
+	{"commit_mode", CHOICE, AT(commit_mode), 0, 0, 0, "sync|async"},
+	{"cache_lease", NUMBER, AT(cache_lease), 10000, 100, 60000, NULL},
+	{"cache_wait", NUMBER, AT(cache_wait), 2000, 0, HOUR_MS, NULL},
 };
 #define SETTINGS (sizeof settings / sizeof settings[0])
 
@@ -77,14 +82,34 @@ void sq_settings_free(sq_settings *s)
 			free(*text_of(s, &settings[i]));
 }
 
+static bool chose(const char *text, const char *choice)
+{
+	return text != NULL && strcmp(text, choice) == 0;
+}
+
 bool sq_fails_open(const sq_settings *s)
 {
-	return s->on_error != NULL && strcmp(s->on_error, "null") == 0;
+	return chose(s->on_error, "null");
 }
 
 bool sq_wants_temp_triggers(const sq_settings *s)
 {
-	return s->trigger_mode != NULL && strcmp(s->trigger_mode, "temp") == 0;
+	return chose(s->trigger_mode, "temp");
+}
+
+bool sq_wants_outbox_triggers(const sq_settings *s)
+{
+	return chose(s->trigger_mode, "outbox");
+}
+
+bool sq_is_durable(const sq_settings *s)
+{
+	return !chose(s->durability, "memory");
+}
+
+bool sq_is_async(const sq_settings *s)
+{
+	return chose(s->commit_mode, "async");
 }
 
 static const char *url_text(const sq_settings *s)
@@ -92,14 +117,12 @@ static const char *url_text(const sq_settings *s)
 	return s->url != NULL ? s->url : getenv("REDIS_URL");
 }
 
-void sq_configure(sq_db *st)
+void sq_configure_client(const sq_db *st, sr_client *client)
 {
 	const sq_settings *s = &st->settings;
 	char			   client_name[40];
 	sr_settings		   given;
 
-	if (st->configured)
-		return;
 	snprintf(client_name, sizeof client_name, "sqlredis-sqlite-%ld", (long) getpid());
 	given = (sr_settings){
 		.url = url_text(s),
@@ -112,10 +135,21 @@ void sq_configure(sq_db *st)
 		.retries = (int) s->retries,
 		.max_reply = (size_t) s->max_reply,
 		.pending_max = (size_t) s->pending_max,
+		.cache_lease = s->cache_lease,
+		.cache_wait = s->cache_wait,
 	};
 	/* The client keeps a malformed URL's error and gives it to every call. */
-	sr_client_configure(st->client, &given, NULL);
+	sr_client_configure(client, &given, NULL);
+}
+
+void sq_configure(sq_db *st)
+{
+	if (st->configured)
+		return;
 	st->configured = true;
+	sq_configure_client(st, st->client);
+	sq_courier_configure(st);
+	sq_outbox_look_again(st);
 }
 
 /* ---- invalidate_keys ---- */

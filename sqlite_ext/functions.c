@@ -2,7 +2,7 @@
  * functions.c - the scalar functions: one loop over sr_commands registers them, one C function runs
  * all that are not the adapter's own.
  *
- * All but redis_invalidate are SQLITE_DIRECTONLY: a view or trigger of a database file that somebody
+ * All but redis_invalidate and its kin are SQLITE_DIRECTONLY: a view or trigger of a database file that somebody
  * else wrote must not reach Redis (guard.c sees to CHECK constraints). None is SQLITE_INNOCUOUS or
  * deterministic.
  */
@@ -133,6 +133,13 @@ static scalar_fn implementation(const sr_command *cmd)
 	return NULL;
 }
 
+/* The last two look for themselves who calls. */
+static bool is_for_triggers(scalar_fn scalar)
+{
+	return scalar == sq_invalidate || scalar == sq_invalidate_tag ||
+		   scalar == sq_invalidate_pattern || scalar == sq_on_commit;
+}
+
 /* SQLITE_RESULT_SUBTYPE, which 3.45 asks for and older headers do not have. */
 #define RESULT_SUBTYPE 0x001000000
 
@@ -144,7 +151,7 @@ static int register_one(sq_db *st, const sr_command *cmd, scalar_fn scalar, int 
 	if (f == NULL)
 		return SQLITE_NOMEM;
 	f->scalar = scalar;
-	f->direct_only = scalar != sq_invalidate;
+	f->direct_only = !is_for_triggers(scalar);
 	if (f->direct_only)
 		flags |= SQLITE_DIRECTONLY;
 	if (cmd->shape == SR_SHAPE_JSON && sqlite3_libversion_number() >= 3045000)

@@ -47,15 +47,17 @@ static bool surely_direct(sqlite3 *db, const char *name)
 /*
  * false: a table of the schema names the function, or it cannot be found out. What is no view and no
  * trigger by its text is a table here: SQLite takes a type written by hand, 'TABLE', for one as well.
+ * anything: views and triggers count, too.
  */
-static bool schema_is_silent(sqlite3 *db, const char *schema, const char *name, sr_err *err)
+static bool schema_is_silent(sqlite3 *db, const char *schema, const char *name, bool anything,
+							 sr_err *err)
 {
 	sqlite3_stmt *stmt =
 		sq_prepare(db, err,
 				   "SELECT name FROM \"%w\".sqlite_master WHERE instr(lower(sql), %Q) > 0 AND "
-				   "substr(upper(sql), 1, 12) <> 'CREATE VIEW ' AND "
-				   "substr(upper(sql), 1, 15) <> 'CREATE TRIGGER '",
-				   schema, name);
+				   "(%d OR substr(upper(sql), 1, 12) <> 'CREATE VIEW ' AND "
+				   "substr(upper(sql), 1, 15) <> 'CREATE TRIGGER ')",
+				   schema, name, (int) anything);
 	bool silent;
 
 	if (stmt == NULL)
@@ -63,22 +65,21 @@ static bool schema_is_silent(sqlite3 *db, const char *schema, const char *name, 
 	silent = sqlite3_step(stmt) != SQLITE_ROW;
 	if (!silent)
 		sr_fail(err, SR_E_PERMISSION,
-				"A CHECK constraint must not call functions that reach Redis.",
-				"%s is named in the definition of table \"%.100s\" of database \"%.100s\"", name,
+				anything ? "redis_config('trigger_commands', 1), if you trust the file."
+						 : "A CHECK constraint must not call functions that reach Redis.",
+				"%s is named in the definition of %s \"%.100s\" of database \"%.100s\"", name,
+				anything ? "trigger, view or table" : "table",
 				(const char *) sqlite3_column_text(stmt, 0), schema);
 	if (sqlite3_finalize(stmt) != SQLITE_OK && silent)
 		return sq_fail_sqlite(err, db, "SQLite");
 	return silent;
 }
 
-static bool find_out(sqlite3 *db, const sr_command *cmd, sr_err *err)
+static bool files_are_silent(sqlite3 *db, const sr_command *cmd, bool anything, sr_err *err)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = sq_prepare(db, err, "PRAGMA database_list");
 	bool		  silent = true;
 
-	if (cmd->group == SR_GROUP_PUBLIC || surely_direct(db, cmd->name))
-		return true;
-	stmt = sq_prepare(db, err, "PRAGMA database_list");
 	if (stmt == NULL)
 		return false;
 	while (silent && sqlite3_step(stmt) == SQLITE_ROW)
@@ -87,7 +88,7 @@ static bool find_out(sqlite3 *db, const sr_command *cmd, sr_err *err)
 
 		/* What is in temp, the application wrote itself. */
 		if (schema != NULL && strcmp(schema, "temp") != 0)
-			silent = schema_is_silent(db, schema, cmd->name, err);
+			silent = schema_is_silent(db, schema, cmd->name, anything, err);
 	}
 	sqlite3_finalize(stmt);
 	return silent;
@@ -98,14 +99,31 @@ static bool find_out(sqlite3 *db, const sr_command *cmd, sr_err *err)
  * run's end: auxiliary data, whose negative numbers belong to no argument. Should a version not keep
  * it, the answer is found anew.
  */
+static int slot_of(const sr_command *cmd)
+{
+	return -0x73716c00 - (int) (cmd - sr_commands);
+}
+
 bool sq_call_is_direct(sqlite3_context *ctx, const sr_command *cmd, sr_err *err)
 {
-	const int slot = -0x73716c00 - (int) (cmd - sr_commands);
+	sqlite3 *db = sqlite3_context_db_handle(ctx);
 
-	if (sqlite3_get_auxdata(ctx, slot) == cmd)
+	if (sqlite3_get_auxdata(ctx, slot_of(cmd)) == cmd)
 		return true;
-	if (!find_out(sqlite3_context_db_handle(ctx), cmd, err))
+	if (cmd->group != SR_GROUP_PUBLIC && !surely_direct(db, cmd->name) &&
+		!files_are_silent(db, cmd, false, err))
 		return false;
-	sqlite3_set_auxdata(ctx, slot, (void *) cmd, NULL);
+	sqlite3_set_auxdata(ctx, slot_of(cmd), (void *) cmd, NULL);
+	return true;
+}
+
+/* Of a function that SQLite does not keep from views and triggers: it must not stand in any file. */
+bool sq_call_is_of_no_file(sqlite3_context *ctx, const sr_command *cmd, sr_err *err)
+{
+	if (sqlite3_get_auxdata(ctx, slot_of(cmd)) == cmd)
+		return true;
+	if (!files_are_silent(sqlite3_context_db_handle(ctx), cmd, true, err))
+		return false;
+	sqlite3_set_auxdata(ctx, slot_of(cmd), (void *) cmd, NULL);
 	return true;
 }

@@ -1,31 +1,35 @@
 /*
- * invalidate.c - redis_invalidate, which triggers call for every changed row, and redis_pending.
+ * invalidate.c - redis_invalidate, which triggers call for every changed row, what else can be bound to a
+ * commit, and redis_pending.
  *
- * Inside a transaction a key is queued and txn.c delivers the queue; outside of one it is sent before
- * the function returns. Either way a Redis that is away fails no statement: the keys wait in the
- * client's backlog, the log says so, and they go with the next call, commit or close.
+ * Inside a transaction an effect is queued and txn.c delivers the queue; outside of one it is sent before
+ * the function returns. Either way a Redis that is away fails no statement: the courier goes on trying,
+ * the log says so, and an outbox has what belongs to a change of a file.
  */
+#include "command.h"
 #include "sqlredis.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
- * COMMIT does not dial, so the connection is made when the first key is queued. What an earlier
- * commit could not deliver goes now, while nobody waits for a commit. false: interrupted.
+ * COMMIT does not dial, so the connection is made when the first key is queued; unless another one will
+ * be used, the courier's. What an earlier commit could not deliver goes now, while nobody waits for a
+ * commit. false: interrupted.
  */
-static bool dial_once(sq_db *st, sr_client *client, sr_err *err)
+static bool dial_once(sq_db *st, sr_err *err)
 {
 	sr_err failure = {0};
 
-	if (st->dialled)
+	if (st->dialled || sq_is_async(&st->settings) || sq_courier_behind(st))
 		return true;
 	st->dialled = true;
-	if (sr_client_connect(client, 0, &failure))
+	if (sr_client_connect(st->client, 0, &failure))
 	{
 		sr_flush_result delivered;
 
-		if (sr_client_backlog(client) > 0)
-			sr_flush(client, NULL, 0, &delivered);
+		if (sr_client_backlog(st->client) > 0)
+			sr_flush(st->client, NULL, 0, &delivered);
 		return true;
 	}
 	if (failure.cls == SR_E_INTERRUPTED)
@@ -38,12 +42,25 @@ static bool dial_once(sq_db *st, sr_client *client, sr_err *err)
 }
 
 /* 1: new to the queue, 0: there already, -1: err */
-static int queue_key(sq_db *st, sr_client *client, const char *key, size_t len, sr_err *err)
+static int pushed(sq_db *st, sr_push how, sr_err *err)
 {
-	size_t		prefix_len;
-	const char *prefix = sr_client_prefix(client, &prefix_len);
-	sr_push		pushed;
+	if (how == SR_PUSH_NEW)
+		sr_client_count_queued(st->client);
+	if (how != SR_PUSH_NO_MEMORY)
+		return how == SR_PUSH_NEW;
+	sr_fail(err, SR_E_SIZE, "Commit in smaller pieces.",
+			"no memory for one more effect at commit, %llu are queued in this transaction",
+			(unsigned long long) sr_inval_count(st->queue));
+	return -1;
+}
 
+static int queue_key(sq_db *st, const sr_command *cmd, sqlite3_value *v, sr_err *err)
+{
+	size_t		prefix_len, len;
+	const char *prefix = sr_client_prefix(st->client, &prefix_len);
+	const char *key = sq_bytes(v, &len);
+
+	(void) cmd;
 	if (prefix_len > 0)
 	{
 		st->scratch.len = 0;
@@ -55,15 +72,47 @@ static int queue_key(sq_db *st, sr_client *client, const char *key, size_t len, 
 		key = st->scratch.data;
 		len = st->scratch.len;
 	}
-	pushed = sr_inval_push(st->queue, key, len, st->depth);
-	if (pushed == SR_PUSH_NEW)
-		sr_client_count_queued(client);
-	if (pushed != SR_PUSH_NO_MEMORY)
-		return pushed == SR_PUSH_NEW;
-	sr_fail(err, SR_E_SIZE, "Commit in smaller pieces.",
-			"no memory for one more key to invalidate, %llu are queued in this transaction",
-			(unsigned long long) sr_inval_count(st->queue));
-	return -1;
+	return pushed(st, sr_inval_push(st->queue, key, len, st->depth), err);
+}
+
+static int queue_tag(sq_db *st, const sr_command *cmd, sqlite3_value *v, sr_err *err)
+{
+	size_t		prefix_len, len;
+	const char *prefix = sr_client_prefix(st->client, &prefix_len);
+	const char *tag = sq_bytes(v, &len);
+
+	(void) cmd;
+	st->scratch.len = 0;
+	if (tag == NULL || !sr_tag_key(prefix, prefix_len, tag, len, &st->scratch))
+	{
+		sr_fail_memory(err);
+		return -1;
+	}
+	return pushed(st,
+				  sr_inval_push_effect(st->queue, SR_EFFECT_TAG, st->scratch.data, st->scratch.len,
+									   st->depth),
+				  err);
+}
+
+/* The whole pattern, as redis_scan would send it. */
+static int queue_pattern(sq_db *st, const sr_command *cmd, sqlite3_value *v, sr_err *err)
+{
+	sr_line		line;
+	size_t		len;
+	const char *pattern = sq_bytes(v, &len);
+	int			queued = -1;
+
+	(void) cmd;
+	sr_line_init(&line, st->client);
+	if (pattern == NULL)
+		sr_fail_memory(err);
+	else if (sr_line_pattern(&line, pattern, len, err))
+		queued = pushed(st,
+						sr_inval_push_effect(st->queue, SR_EFFECT_PATTERN, line.argv.argv[0],
+											 line.argv.argvlen[0], st->depth),
+						err);
+	sr_line_free(&line);
+	return queued;
 }
 
 /* All keys are looked at before the first is queued. */
@@ -82,52 +131,130 @@ static bool keys_allowed(sq_db *st, int argc, sqlite3_value **argv, sr_err *err)
 	return true;
 }
 
-static bool prepare_queue(sq_db *st, sr_client *client, bool *send_now, sr_err *err)
+static bool prepare_queue(sq_db *st, bool *send_now, sr_err *err)
 {
 	if (st->enlisted)
 		return true;
 	*send_now = !sq_txn_running(st);
 	if (*send_now)
 		return true;
-	return dial_once(st, client, err) && sq_txn_enlist(st, err);
+	return dial_once(st, err) && sq_txn_enlist(st, err);
 }
 
-void sq_invalidate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void give(sqlite3_context *ctx, sq_db *st, bool send_now, int64_t queued, const sr_err *err)
 {
-	sq_db	  *st = ((const sq_function *) sqlite3_user_data(ctx))->st;
-	sr_client *client;
-	sr_err	   err = {0};
-	bool	   send_now = false;
-	int64_t	   queued = 0;
+	if (send_now && queued < 0)
+		sr_inval_clear(st->queue);
+	else if (send_now)
+		sq_send(st);
+	if (queued < 0)
+		sq_result_error(ctx, err);
+	else
+		sqlite3_result_int64(ctx, queued);
+}
+
+typedef int (*queue_fn)(sq_db *st, const sr_command *cmd, sqlite3_value *v, sr_err *err);
+
+/* A NULL makes it NULL. allowed NULL: anything is. */
+static void queue_all(sqlite3_context *ctx, int argc, sqlite3_value **argv, queue_fn queue,
+					  bool (*allowed)(sq_db *st, int argc, sqlite3_value **argv, sr_err *err))
+{
+	const sq_function *f = sqlite3_user_data(ctx);
+	sq_db			  *st = f->st;
+	sr_err			   err = {0};
+	bool			   send_now = false;
+	int64_t			   queued = 0;
 
 	for (int i = 0; i < argc; i++)
 		if (sqlite3_value_type(argv[i]) == SQLITE_NULL)
 			return;
-	client = sq_client(st, &err);
-	if (client == NULL || !keys_allowed(st, argc, argv, &err) ||
-		!prepare_queue(st, client, &send_now, &err))
+	if (sq_client_to_queue(st, &err) == NULL ||
+		(allowed != NULL && !allowed(st, argc, argv, &err)) || !prepare_queue(st, &send_now, &err))
 	{
 		sq_result_error(ctx, &err);
 		return;
 	}
-	for (int i = 0; i < argc; i++)
+	for (int i = 0; queued >= 0 && i < argc; i++)
 	{
-		size_t		len;
-		const char *key = sq_bytes(argv[i], &len);
-		int			added = queue_key(st, client, key, len, &err);
+		int added = queue(st, f->cmd, argv[i], &err);
 
-		if (added < 0)
-		{
-			if (send_now)
-				sr_inval_clear(st->queue);
-			sq_result_error(ctx, &err);
-			return;
-		}
-		queued += added;
+		queued = added < 0 ? -1 : queued + added;
 	}
-	if (send_now)
-		sq_flush(st, false);
-	sqlite3_result_int64(ctx, queued);
+	give(ctx, st, send_now, queued, &err);
+}
+
+void sq_invalidate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	queue_all(ctx, argc, argv, queue_key, keys_allowed);
+}
+
+/* A tag only makes entries void, and so is no more than a key. */
+void sq_invalidate_tag(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	queue_all(ctx, argc, argv, queue_tag, NULL);
+}
+
+/* A file that somebody sent may name keys, but neither wipe a database nor command Redis. */
+static bool is_trusted(sqlite3_context *ctx, sr_err *err)
+{
+	const sq_function *f = sqlite3_user_data(ctx);
+
+	return f->st->settings.trigger_commands != 0 || sq_call_is_of_no_file(ctx, f->cmd, err);
+}
+
+void sq_invalidate_pattern(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	sr_err err = {0};
+
+	if (is_trusted(ctx, &err))
+		queue_all(ctx, argc, argv, queue_pattern, NULL);
+	else
+		sq_result_error(ctx, &err);
+}
+
+/* ---- redis_on_commit ---- */
+
+static int queue_command(sq_db *st, const sr_command *cmd, int argc, sqlite3_value **argv,
+						 sr_err *err)
+{
+	sr_value args[SQ_MAX_ARGUMENTS];
+	sr_line	 line;
+	int64_t	 ignored;
+	int		 queued = -1;
+
+	for (int i = 0; i < argc; i++)
+		if (!sq_value_in(argv[i], &cmd->args[i > 0], &args[i]))
+		{
+			sr_fail_memory(err);
+			return -1;
+		}
+	sr_line_init(&line, st->client);
+	if (sr_line_args(&line, cmd, argc, args, err) &&
+		sr_line_admit(st->client, &line, &ignored, err))
+		queued = pushed(st, sr_inval_push_command(st->queue, &line.argv, st->depth), err);
+	sr_line_free(&line);
+	return queued;
+}
+
+void sq_on_commit(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const sq_function *f = sqlite3_user_data(ctx);
+	sr_err			   err = {0};
+	bool			   send_now = false;
+
+	for (int i = 0; i < argc; i++)
+		if (sqlite3_value_type(argv[i]) == SQLITE_NULL)
+			return;
+	if (argc > SQ_MAX_ARGUMENTS)
+		sr_fail(&err, SR_E_SIZE, "", "redis_on_commit takes at most %d arguments",
+				SQ_MAX_ARGUMENTS);
+	else if (is_trusted(ctx, &err) && sq_client_to_queue(f->st, &err) != NULL &&
+			 prepare_queue(f->st, &send_now, &err))
+	{
+		give(ctx, f->st, send_now, queue_command(f->st, f->cmd, argc, argv, &err), &err);
+		return;
+	}
+	sq_result_error(ctx, &err);
 }
 
 /* ---- redis_pending ---- */
@@ -138,32 +265,37 @@ typedef struct pending
 	sq_db	*st;
 	size_t	 at, end; /* what is queued while the rows are read is not among them */
 	sr_buf	 key;
-	sr_value cells[2];
+	sr_value cells[3];
 } pending;
 
 /* The queue may change between two rows: each is looked up and copied when it is asked for. */
 static int pending_next(sq_rows *rows, const sr_value **cells, sr_err *err)
 {
 	pending	   *p = (pending *) rows;
-	size_t		len, prefix;
+	size_t		len, prefix = 0;
 	int			depth;
-	const char *key;
+	const char *data;
 	sr_effect	kind;
 
 	if (p->at >= p->end || p->at >= sr_inval_count(p->st->queue))
 		return 0;
-	key = sr_inval_effect(p->st->queue, p->at++, &kind, &len, &depth);
-	sr_client_prefix(p->st->client, &prefix);
+	data = sr_inval_effect(p->st->queue, p->at++, &kind, &len, &depth);
+	if (kind == SR_EFFECT_KEY || kind == SR_EFFECT_PATTERN)
+		sr_client_prefix(p->st->client, &prefix);
 	if (prefix > len)
 		prefix = len;
 	p->key.len = 0;
-	if (!sr_buf_add(&p->key, key + prefix, len - prefix))
+	if (!(kind == SR_EFFECT_KEY ? sr_buf_add(&p->key, data, len)
+								: sr_effect_describe(kind, data, len, &p->key)))
 	{
 		sr_fail_memory(err);
 		return -1;
 	}
-	p->cells[0] = (sr_value){.type = SR_TYPE_TEXT, .data = p->key.data, .len = p->key.len};
+	p->cells[0] =
+		(sr_value){.type = SR_TYPE_TEXT, .data = p->key.data + prefix, .len = p->key.len - prefix};
 	p->cells[1] = (sr_value){.type = SR_TYPE_INTEGER, .i = depth};
+	p->cells[2] = (sr_value){
+		.type = SR_TYPE_TEXT, .data = sr_effect_name(kind), .len = strlen(sr_effect_name(kind))};
 	*cells = p->cells;
 	return 1;
 }

@@ -12,6 +12,17 @@
 
 SQLITE_EXTENSION_INIT1
 
+static void free_parts(sq_db *st)
+{
+	sr_client_free(st->client);
+	sr_inval_free(st->queue);
+	sr_inval_free(st->spare);
+	sq_outbox_free(st->outbox);
+	sr_buf_free(&st->scratch);
+	sq_settings_free(&st->settings);
+	free(st);
+}
+
 static sq_db *state_new(sqlite3 *db)
 {
 	sq_db  *st = calloc(1, sizeof *st);
@@ -25,40 +36,41 @@ static sq_db *state_new(sqlite3 *db)
 	host = sq_host(st);
 	st->client = sr_client_new(&host);
 	st->queue = sr_inval_new();
-	if (st->client != NULL && st->queue != NULL)
+	st->spare = sr_inval_new();
+	st->outbox = sq_outbox_new();
+	if (st->client != NULL && st->queue != NULL && st->spare != NULL && st->outbox != NULL)
 		return st;
-	if (st->client != NULL)
-		sr_client_free(st->client);
-	sr_inval_free(st->queue);
-	free(st);
+	free_parts(st);
 	return NULL;
 }
 
 /*
- * SQLite is closing the connection. What is queued belongs to a transaction that will not commit;
- * what is in the backlog belongs to some that did, and gets one last, short chance.
+ * SQLite is closing the connection. What is queued belongs to a transaction that will not commit; what is
+ * in the backlog or with the courier belongs to some that did, and gets one last, short chance, unless it
+ * is known that Redis is away and an outbox has it.
  */
 static void state_free(sq_db *st)
 {
-	sr_err ignored = {0};
+	sr_err			failure = {0};
+	sr_flush_result result;
 
 	st->no_sql = true;
 	sr_inval_clear(st->queue);
+	sq_courier_close(st);
 	if (sr_client_backlog(st->client) > 0)
 	{
 		const sr_host host = sq_host(st);
 
 		st->give_up_at = host.now_ms(st) + st->settings.commit_timeout;
-		if (sr_client_connect(st->client, SR_PROBE, &ignored))
-			sq_flush(st, false);
-		else
-			sq_log(&ignored);
+		if (sr_client_connect(st->client, SR_PROBE, &failure))
+		{
+			sr_flush(st->client, NULL, 0, &result);
+			failure = result.err;
+		}
+		if (failure.cls != SR_OK)
+			sq_log(&failure);
 	}
-	sr_client_free(st->client);
-	sr_inval_free(st->queue);
-	sr_buf_free(&st->scratch);
-	sq_settings_free(&st->settings);
-	free(st);
+	free_parts(st);
 }
 
 static void state_release(sq_db *st)
@@ -87,7 +99,7 @@ void sq_function_free(void *function)
 	free(f);
 }
 
-sr_client *sq_client(sq_db *st, sr_err *err)
+sr_client *sq_client_to_queue(sq_db *st, sr_err *err)
 {
 	if (sr_client_busy(st->client))
 	{
@@ -98,8 +110,20 @@ sr_client *sq_client(sq_db *st, sr_err *err)
 	sq_configure(st);
 	/* Keys that a failed sqlite3_close cut off from their transaction, which is over now. */
 	if (!st->enlisted && sr_inval_count(st->queue) > 0 && !sq_txn_running(st))
-		sq_flush(st, false);
+		sq_send(st);
 	return st->client;
+}
+
+sr_client *sq_client(sq_db *st, sr_err *err)
+{
+	sr_client *client = sq_client_to_queue(st, err);
+
+	if (client != NULL)
+	{
+		sq_catch_up(st);
+		sq_outbox_look(st, false);
+	}
+	return client;
 }
 
 /*

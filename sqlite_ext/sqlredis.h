@@ -72,9 +72,10 @@ struct sq_db
 	int		  depth;	/* of savepoints */
 	int		  instances;
 	sr_buf	  scratch; /* a prefixed key */
+	bool	  outboxed; /* the running transaction's queue is in an outbox */
 	sr_inval *spare;   /* empty, for effects on their way from here to there */
 
-	/* outbox.c, leftovers.c, courier.c */
+	/* outbox.c, courier.c */
 	struct sq_outbox  *outbox;
 	struct sq_courier *courier; /* NULL: nothing has needed one */
 
@@ -106,6 +107,8 @@ void		 sq_function_free(void *function);					/* an xDestroy */
 
 /* The client, configured and free to be used; NULL and err when a call is under way. */
 sr_client *sq_client(sq_db *st, sr_err *err);
+/* The same to queue something: nothing is sent, and what waits goes on waiting. */
+sr_client *sq_client_to_queue(sq_db *st, sr_err *err);
 
 /* ---- host.c ---- */
 
@@ -138,6 +141,7 @@ bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err);
 
 /* Is it SQL of the application that calls, and not the schema of a file? err says why not. (guard.c) */
 bool sq_call_is_direct(sqlite3_context *ctx, const sr_command *cmd, sr_err *err);
+bool sq_call_is_of_no_file(sqlite3_context *ctx, const sr_command *cmd, sr_err *err);
 
 /* A source of rows; next is 1 row, 0 end, -1 err. */
 typedef struct sq_rows sq_rows;
@@ -193,8 +197,8 @@ int sq_register_txn(sq_db *st);
 bool sq_txn_running(const sq_db *st);
 /* Make sure that SQLite tells us how the running transaction ends. */
 bool sq_txn_enlist(sq_db *st, sr_err *err);
-/* Deliver the queue and the backlog; logs what could not be. commit: as sr_flush has it. */
-void sq_flush(sq_db *st, bool commit);
+/* Deliver the queue, in no transaction; logs what could not be. */
+void sq_send(sq_db *st);
 /*
  * What earlier commits could not deliver, or left to the courier, goes before a call of this connection:
  * it reads what it has written. A Redis that is away fails nothing here.
@@ -232,23 +236,7 @@ void sq_outbox_rolled_back(sq_db *st);
 /* Nobody delivers what was given to a courier: this process is a child of the one that did. */
 void sq_outbox_forget(sq_db *st);
 
-/* The database of that number, 0 is main and 1 temp; NULL: no more. */
-const char *sq_schema(sqlite3 *db, int i);
-bool		sq_has_outbox(sqlite3 *db, const char *schema);
-
-/* What is known of a schema's outbox; NULL without memory. */
-typedef struct sq_box sq_box;
-sq_box				 *sq_box_find(sq_db *st, const char *schema);
-/* Up to which id every row has been looked at: new ones have greater ids. */
-sqlite3_int64 sq_box_horizon(const sq_box *box);
-void		  sq_box_set_horizon(sq_box *box, sqlite3_int64 id);
-/* Rows first to last, and none of others between them, are this connection's to deliver, or were. */
-bool sq_box_take(sq_box *box, sqlite3_int64 first, sqlite3_int64 last, uint64_t number);
-bool sq_box_has(const sq_box *box, sqlite3_int64 id);
-/* Has the row been delivered, so that only its deletion is due? */
-bool sq_box_delivered(sq_db *st, const sq_box *box, sqlite3_int64 id);
-
-/* ---- leftovers.c: what others left in an outbox, redis_outbox and redis_outbox_drain ---- */
+/* ---- leftovers.c: what others left in an outbox; drain.c: redis_outbox and redis_outbox_drain ---- */
 
 /*
  * Look for rows that nobody delivers, of crashed processes and of plain SQL, where that takes no lock that
@@ -276,7 +264,7 @@ bool	 sq_courier_behind(sq_db *st);					 /* something given is not settled */
  * Everything that it could not deliver, back into an empty queue, in order; waits for a delivery under way
  * for commit_timeout at most. Then give it again, or say that it is settled.
  */
-bool	 sq_courier_take_back(sq_db *st, sr_inval *into);
+bool	 sq_courier_take_back(sq_db *st, sr_inval *into, bool *safe);
 void	 sq_courier_settle(sq_db *st);
 void	 sq_courier_tell(sq_db *st); /* log what Redis refused */
 uint64_t sq_courier_attempts(sq_db *st, sr_err *failure);
@@ -310,8 +298,8 @@ void sq_answer_free(sq_answer *answer);
 void sq_cached(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 /* Will this transaction invalidate the key? Then what is cached is not what it would read. */
 bool sq_will_invalidate(sq_db *st, const char *key, size_t len);
-/* Redis could not be asked, as err says: into the log, once an outage. */
-void sq_log_bypass(sq_db *st, const sr_err *err);
+/* Why Redis does not say, SR_OK: it does. Into the log, once an outage. */
+void sq_note_cache(sq_db *st, const sr_err *err);
 /* Give a lease back, although the statement is interrupted. */
 void	 sq_lease_release(sq_db *st, const char *key, size_t len, const char *lease);
 void	 sq_cache_fill(sqlite3_context *ctx, int argc, sqlite3_value **argv);
