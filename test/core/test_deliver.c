@@ -101,6 +101,33 @@ static void test_commands(void)
 	sr_client_free(c);
 }
 
+/* The answer is lost when Redis has the commands: they are owed still, and run once. */
+static void test_lost_reply(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = queue("k", 1);
+	sr_flush_result r;
+
+	ask(c, "FLUSHALL");
+	for (int n = 0; n < 20; n++)
+	{
+		ask(c, "SET k 1");
+		push_command(q, "INCR n");
+		sr_inval_push(q, "k", 1, 1);
+		state.interrupt = n % 3;
+		sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+		if (r.err.cls != SR_E_INTERRUPTED && r.kept > 0)
+			printf("# %s\n", r.err.msg);
+		state.interrupt = -1;
+		sr_flush(c, NULL, 0, &r);
+	}
+	CHECK(is(ask(c, "MGET n k"), "[\"20\",null]") && sr_client_backlog(c) == 0,
+		  "commands whose answer is lost are sent again and run once");
+	sr_inval_free(q);
+	sr_client_free(c);
+}
+
 /* Any bytes, and as many words as a command may have. */
 static void test_large_command(void)
 {
@@ -289,6 +316,7 @@ int main(void)
 	test_entries();
 	test_refused_entries();
 	test_commands();
+	test_lost_reply();
 	test_large_command();
 	test_command_order();
 	test_refused_script();
