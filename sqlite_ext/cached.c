@@ -14,6 +14,7 @@
 
 #include "command.h"
 #include "mutation.h"
+#include "outbox.h"
 
 /* A query may call redis_cached; one that does so with itself would not end. */
 #define DEEPEST 16
@@ -92,13 +93,13 @@ static bool may_fill(const sq_db *st, sr_unfilled *why)
 	}
 }
 
-void sq_log_bypass(sq_db *st, const sr_err *err)
+void sq_note_cache(sq_db *st, const sr_err *err)
 {
-	if (err->cls == SR_OK || st->warned)
-		return;
-	st->warned = true;
-	sqlite3_log(SQLITE_WARNING, "sqlredis: the database answers instead of the cache: %s: %s",
-				sr_class_word(err->cls), err->msg);
+	if (err->cls != SR_OK && !st->warned)
+		sqlite3_log(SQLITE_WARNING,
+					"sqlredis: the cache cannot be used, the database answers: %s: %s",
+					sr_class_word(err->cls), err->msg);
+	st->warned = err->cls != SR_OK;
 }
 
 /* *out is what the cache says. A lease in it is to be filled or released. false: err ends the call. */
@@ -119,12 +120,10 @@ static bool look_up(const call *c, sr_cached *out, sr_err *err)
 	if (!sr_cache_lookup(c->client, epoch, c->key, c->key_len,
 						 fills ? SR_CACHE_LEASE | SR_CACHE_WAIT : 0, out, err))
 		return false;
-	if (out->found != SR_CACHE_MISSED)
-		c->st->warned = false;
-	else if (err->cls != SR_OK)
-		sq_log_bypass(c->st, err);
-	else if (!fills)
+	/* It only looked, and what it looked for was not there. */
+	if (out->found == SR_CACHE_MISSED && out->reason == SR_UNFILLED_REASONS)
 		sr_client_count_unfilled(c->client, why);
+	sq_note_cache(c->st, err);
 	return true;
 }
 
@@ -142,10 +141,10 @@ void sq_lease_release(sq_db *st, const char *key, size_t len, const char *lease)
 	st->no_sql = false;
 }
 
-/* What could not be filled is answered all the same. false: interrupted. */
+/* What Redis does not take is answered all the same. */
 static bool fill(const call *c, const sr_cached *cached, const sq_answer *answer, sr_err *err)
 {
-	bool filled;
+	bool filled, ok;
 
 	if (answer->writes)
 	{
@@ -153,11 +152,11 @@ static bool fill(const call *c, const sr_cached *cached, const sq_answer *answer
 		sr_client_count_unfilled(c->client, SR_UNFILLED_OWN_WRITES);
 		return true;
 	}
-	if (sr_cache_fill(c->client, c->key, c->key_len, cached->lease, strlen(cached->lease),
-					  &answer->value, c->ttl, 0, NULL, &filled, err))
-		return true;
-	sq_log_bypass(c->st, err);
-	return err->cls != SR_E_INTERRUPTED;
+	ok = sr_cache_fill(c->client, c->key, c->key_len, cached->lease, strlen(cached->lease),
+					   &answer->value, c->ttl, 0, NULL, &filled, err);
+	if (ok)
+		sq_note_cache(c->st, err);
+	return ok;
 }
 
 static void raise(sqlite3_context *ctx, const sr_err *err, int code)

@@ -131,15 +131,12 @@ static bool look_up(sq_lease *l, sr_client *client, sr_err *err)
 		reads_more(l->st->db, only_statement(l->st->db)))
 	{
 		sq_lease_release(l->st, l->key.data, l->key.len, l->cached.lease);
+		sr_client_count_unfilled(client, SR_UNFILLED_ISOLATION);
 		l->cached.found = SR_CACHE_MISSED;
-		leases = false;
 	}
-	if (l->cached.found != SR_CACHE_MISSED)
-		l->st->warned = false;
-	else if (err->cls != SR_OK)
-		sq_log_bypass(l->st, err);
-	else if (!leases)
+	else if (l->cached.found == SR_CACHE_MISSED && l->cached.reason == SR_UNFILLED_REASONS)
 		sr_client_count_unfilled(client, why);
+	sq_note_cache(l->st, err);
 	return true;
 }
 
@@ -269,11 +266,9 @@ static void fill(sqlite3_context *ctx, const sq_function *f, int argc, const sr_
 	}
 	else if (sr_cache_fill(client, key->data, key->len, lease->data, lease->len, &args[2], ttl,
 						   argc - 4, args + 4, &filled, &err))
-		sqlite3_result_int(ctx, filled);
-	else if (sr_class_is_outage(err.cls))
 	{
-		sq_log_bypass(f->st, &err);
-		sqlite3_result_int(ctx, 0);
+		sq_note_cache(f->st, &err);
+		sqlite3_result_int(ctx, filled);
 	}
 	else
 		sq_result_error(ctx, &err);

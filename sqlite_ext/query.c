@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HINT "The query must be a SELECT, or have a RETURNING clause."
+
 /* ---- what the text is ---- */
 
 /* Behind blanks and comments, as SQLite's tokenizer has them. */
@@ -32,15 +34,24 @@ static const char *skip_blanks(const char *p)
 	}
 }
 
+/* The letters that the text begins with, and how many. */
+static const char *first_word(const char *sql, size_t *len)
+{
+	const char *word = skip_blanks(sql);
+
+	*len = 0;
+	while ((word[*len] | 0x20) >= 'a' && (word[*len] | 0x20) <= 'z')
+		(*len)++;
+	return word;
+}
+
 static bool is_query(const char *sql)
 {
 	static const char *const words[] = {"SELECT", "WITH",	"VALUES", "INSERT",
 										"UPDATE", "DELETE", "REPLACE"};
-	const char				*word = skip_blanks(sql);
-	size_t					 len = 0;
+	size_t					 len;
+	const char				*word = first_word(sql, &len);
 
-	while ((word[len] | 0x20) >= 'a' && (word[len] | 0x20) <= 'z')
-		len++;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strlen(words[i]) == len && sr_same_word(word, words[i], len))
 			return true;
@@ -64,17 +75,26 @@ static bool fail_sqlite(sq_answer *out, sqlite3 *db, int rc, sr_err *err)
 				   sqlite3_errmsg(db));
 }
 
+static bool refuse(const char *sql, sr_err *err)
+{
+	size_t		len;
+	const char *word = first_word(sql, &len);
+
+	if (len == 0)
+		return sr_fail(err, SR_E_OPTION, HINT, "the query is none");
+	return sr_fail(err, SR_E_OPTION, HINT, "%.*s cannot be cached", (int) (len < 40 ? len : 40),
+				   word);
+}
+
 static bool check_columns(sqlite3_stmt *stmt, sr_err *err)
 {
 	int columns = sqlite3_column_count(stmt);
 
 	if (columns == 1)
 		return true;
-	if (columns == 0)
-		return sr_fail(err, SR_E_OPTION, "A statement that writes gives rows by RETURNING.",
-					   "the query gives no column");
-	return sr_fail(err, SR_E_OPTION, "json_object('name', name, ...) makes one of several.",
-				   "the query gives %d columns, and one is needed", columns);
+	return sr_fail(err, SR_E_OPTION,
+				   columns == 0 ? HINT : "Make one value of several, for example with json_object.",
+				   "the query must give one column, not %d", columns);
 }
 
 static bool prepare(sqlite3 *db, const char *sql, size_t len, sqlite3_stmt **stmt, sq_answer *out,
@@ -86,13 +106,12 @@ static bool prepare(sqlite3 *db, const char *sql, size_t len, sqlite3_stmt **stm
 	if (memchr(sql, '\0', len) != NULL)
 		return sr_fail(err, SR_E_OPTION, "", "the query must not hold a NUL");
 	if (!is_query(sql))
-		return sr_fail(err, SR_E_OPTION, "It begins with SELECT, WITH or VALUES.",
-					   "what redis_cached is to run is no query");
+		return refuse(sql, err);
 	rc = sqlite3_prepare_v3(db, sql, (int) len + 1, 0, stmt, &rest);
 	if (rc != SQLITE_OK)
 		return fail_sqlite(out, db, rc, err);
 	if (!is_empty(rest))
-		return sr_fail(err, SR_E_OPTION, "", "there is more than one query");
+		return sr_fail(err, SR_E_OPTION, "", "the query must be one statement");
 	return check_columns(*stmt, err);
 }
 
@@ -169,8 +188,9 @@ static bool run(sqlite3 *db, sqlite3_stmt *stmt, sq_answer *out, sr_err *err)
 		rc = sqlite3_step(stmt);
 	}
 	if (rc == SQLITE_ROW)
-		return sr_fail(err, SR_E_OPTION, "json_group_array(...) makes one value of many.",
-					   "the query gives more than one row");
+		return sr_fail(err, SR_E_OPTION,
+					   "Make one value of several rows, for example with json_group_array.",
+					   "the query gave more than one row");
 	return rc == SQLITE_DONE ? true : fail_sqlite(out, db, rc, err);
 }
 
