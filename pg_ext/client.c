@@ -6,20 +6,11 @@
 
 #include "mb/pg_wchar.h"
 #include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/elog.h"
 
-/* Servers that one cluster talks to, at the most; further ones get breakers of their own. */
-#define BREAKER_SLOTS 64
-
-static sr_client  *client;
-static sr_err	   refusal; /* why the settings cannot be used; SR_OK: they can */
-static bool		   warned;	/* of this outage, when reads fail open */
-static sr_breaker *shared_breakers;
-
-static shmem_startup_hook_type earlier_startup_hook;
-static shmem_request_hook_type earlier_request_hook;
+static sr_client *client;
+static sr_err	  refusal; /* why the settings cannot be used; SR_OK: they can */
+static bool		  warned;  /* of this outage, when reads fail open */
 
 /* What a session could not deliver gets one more chance, no longer than a COMMIT would wait. */
 static void close_client(int code, Datum arg)
@@ -52,8 +43,7 @@ static void configure(void)
 	refusal.cls = SR_OK;
 	if (!pg_config_read(&settings, &refusal))
 		settings.refused = &refusal;
-	settings.breakers = shared_breakers;
-	settings.breaker_slots = shared_breakers != NULL ? BREAKER_SLOTS : 0;
+	settings.breakers = pg_shared_breakers(&settings.breaker_slots);
 	if (!sr_client_configure(client, &settings, &err) && refusal.cls == SR_OK)
 		refusal = err;
 	if (refusal.cls != SR_OK)
@@ -178,36 +168,4 @@ void pg_call_succeeded(void)
 	warned = false;
 	/* An interrupt may have come while an optional step failed quietly. */
 	pg_host_rethrow();
-}
-
-static void request_shmem(void)
-{
-	if (earlier_request_hook != NULL)
-		earlier_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(BREAKER_SLOTS * sizeof(sr_breaker)));
-}
-
-/* One breaker for all backends: the first that finds Redis away spares the others the timeout. */
-static void startup_shmem(void)
-{
-	bool found;
-
-	if (earlier_startup_hook != NULL)
-		earlier_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared_breakers =
-		ShmemInitStruct("sqlredis breakers", BREAKER_SLOTS * sizeof(sr_breaker), &found);
-	if (!found)
-		memset(shared_breakers, 0, BREAKER_SLOTS * sizeof(sr_breaker));
-	LWLockRelease(AddinShmemInitLock);
-}
-
-void pg_client_init(bool preloaded)
-{
-	if (!preloaded)
-		return;
-	earlier_request_hook = shmem_request_hook;
-	shmem_request_hook = request_shmem;
-	earlier_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = startup_shmem;
 }

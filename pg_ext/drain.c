@@ -22,6 +22,7 @@
 #include "utils/tuplestore.h"
 
 #include "outbox.h"
+#include "shared.h"
 
 /* Effects that redis_outbox_drain delivers at a time. */
 #define BATCH_EFFECTS 100000
@@ -223,17 +224,32 @@ static double seconds_since_1970(TimestampTz t)
 		   (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 }
 
+/* How delivery went: what the drainers say, where there are some. */
+static void get_attempts(int64 *attempts, char *error, size_t size)
+{
+	if (pg_shared_available())
+		*attempts = pg_database_attempts(MyDatabaseId, error, size);
+	else
+	{
+		*attempts = failures;
+		strlcpy(error, last_error, size);
+	}
+}
+
 static void show_row(Relation rel, HeapTuple tuple, Tuplestorestate *store, TupleDesc desc)
 {
+	char  error[lengthof(last_error)];
+	int64 attempts;
 	Datum values[5];
 	bool  nulls[5] = {false};
 
 	values[0] = Int64GetDatum(outbox_row_id(rel, tuple));
 	values[1] = effects_text(effects_of(rel, tuple));
 	values[2] = Float8GetDatum(seconds_since_1970(created_at(rel, tuple)));
-	values[3] = Int64GetDatum(failures);
-	values[4] = CStringGetTextDatum(last_error);
-	nulls[4] = last_error[0] == '\0';
+	get_attempts(&attempts, error, sizeof error);
+	values[3] = Int64GetDatum(attempts);
+	values[4] = CStringGetTextDatum(error);
+	nulls[4] = *error == '\0';
 	tuplestore_putvalues(store, desc, values, nulls);
 }
 

@@ -65,7 +65,7 @@ static sr_wait wait_by_poll(struct pollfd *fds, unsigned nfds, int64_t deadline)
 	}
 }
 
-static uint32 wait_event(void)
+uint32 pg_host_wait_event(void)
 {
 #if PG_VERSION_NUM >= 170000
 	static uint32 event;
@@ -117,7 +117,7 @@ static sr_wait wait_once(WaitEventSet *set, struct pollfd *fds, unsigned nfds, i
 	WaitEvent events[SET_SIZE + 16];
 	sr_wait	  result = SR_WAIT_TIMEOUT;
 	long	  ms = remaining(deadline);
-	int		  n = WaitEventSetWait(set, ms, events, lengthof(events), wait_event());
+	int		  n = WaitEventSetWait(set, ms, events, lengthof(events), pg_host_wait_event());
 
 	for (unsigned i = 0; i < nfds; i++)
 		fds[i].revents = 0;

@@ -20,7 +20,12 @@ void _PG_init(void)
 	bool shared = process_shared_preload_libraries_in_progress;
 
 	pg_config_init(shared || loaded_for_session());
-	pg_client_init(shared);
+	if (shared)
+	{
+		pg_shared_init();
+		pg_worker_init();
+		pg_utility_init();
+	}
 	pg_catalog_init();
 	pg_xact_init();
 	pg_templates_init();

@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "outbox.h"
+#include "shared.h"
 
 #define ROW_BYTES ((size_t) 8 * 1024 * 1024)
 /* Chunks that one transaction may write: ids have room for so many. */
@@ -41,7 +42,8 @@ typedef enum fate
 	IN_RING,	/* delivered when the ring says so */
 	IN_BACKLOG, /* delivered when the backlog is empty */
 	DELIVERED,	/* to be deleted */
-	DELETED		/* by the running transaction */
+	DELETED,	/* by the running transaction */
+	FORGOTTEN	/* no longer ours */
 } fate;
 
 typedef struct row
@@ -167,6 +169,17 @@ bool pg_outbox_write(const sr_inval *queue)
 	return true;
 }
 
+bool pg_outbox_written(Oid *relation, int64 *id)
+{
+	const row *last = row_count > 0 ? &rows[row_count - 1] : NULL;
+
+	if (last == NULL || last->fate != WRITTEN || (row_count > 1 && last[-1].fate == WRITTEN))
+		return false;
+	*relation = last->relation;
+	*id = last->id;
+	return true;
+}
+
 /* ---- deleting ---- */
 
 int64 outbox_row_id(Relation rel, HeapTuple tuple)
@@ -207,6 +220,17 @@ static void delete_row(Relation rel, const row *r, BlockNumber blocks)
 	ReleaseBuffer(buffer);
 }
 
+static fate fate_in_ring(uint64 position)
+{
+	switch (pg_ring_ask(position))
+	{
+		case PG_RING_PENDING: return IN_RING;
+		case PG_RING_DELIVERED: return DELIVERED;
+		case PG_RING_FAILED: break;
+	}
+	return FORGOTTEN;
+}
+
 /* What has been delivered since it was written? */
 static bool settle(void)
 {
@@ -220,8 +244,11 @@ static bool settle(void)
 
 		if (r->fate == IN_BACKLOG && empty)
 			r->fate = DELIVERED;
+		else if (r->fate == IN_RING)
+			r->fate = fate_in_ring(r->position);
 		any = any || r->fate == DELIVERED;
 	}
+	remove_rows(FORGOTTEN);
 	return any;
 }
 
@@ -270,7 +297,7 @@ bool pg_outbox_is_delivered(Oid relation, int64 id)
 	for (size_t i = 0; i < row_count; i++)
 		if (rows[i].fate >= DELIVERED && rows[i].id == id && rows[i].relation == relation)
 			return true;
-	return false;
+	return pg_recent_contains(MyDatabaseId, relation, id);
 }
 
 /* ---- the end of the transaction ---- */
@@ -288,9 +315,15 @@ void pg_outbox_committed(pg_outcome outcome, uint64 position)
 		return;
 	}
 	for (size_t i = 0; i < row_count; i++)
-		if (rows[i].fate == WRITTEN)
-			rows[i].position = position;
-	change_fate(WRITTEN, fates[outcome]);
+	{
+		if (rows[i].fate != WRITTEN)
+			continue;
+		rows[i].position = position;
+		rows[i].fate = fates[outcome];
+		if (outcome == PG_OUTCOME_DELIVERED)
+			pg_recent_note(MyDatabaseId, rows[i].relation, rows[i].id);
+		pg_database_touch();
+	}
 }
 
 void pg_outbox_prepared(void)

@@ -14,12 +14,15 @@
 
 #include "access/xact.h"
 #include "mutation.h"
+#include "shared.h"
 #include "utils/timestamp.h"
 
 /* What others left behind is looked for that often, by sessions that commit (ms). */
 #define ADOPT_EVERY 3000
 /* And so much of it is taken over at a time. */
 #define ADOPT_EFFECTS 1000
+/* A COMMIT with more is left to the drainer, when there is one. */
+#define COMMIT_EFFECTS 5000
 
 static sr_inval *queue;
 static bool		 dialled; /* in this transaction */
@@ -28,8 +31,12 @@ static sr_buf	 prefixed;
 /* What PRE_COMMIT prepared. */
 static struct
 {
+	size_t effects; /* so many; what another module's callback adds later was not prepared */
 	bool   durable; /* rows were written */
-	size_t effects; /* so many; what another module's callback adds later is in no row */
+	bool   async;	/* entry is for the ring */
+	sr_buf packed;	/* what entry holds */
+
+	pg_ring_entry entry;
 } prepared;
 
 static TimestampTz adopt_at; /* not before */
@@ -74,6 +81,12 @@ static const char *whole_key(sr_client *client, const char *key, size_t *len)
 	return prefixed.data;
 }
 
+/* Will the launcher send what this transaction does? Then no connection is needed. */
+static bool is_async(const sr_client *client)
+{
+	return pg_setting_commit_mode == PG_COMMIT_ASYNC && pg_ring_accepts(sr_client_address(client));
+}
+
 /* The queue and the client, ready for one more effect. NULL: no memory. */
 static sr_client *begin_queueing(void)
 {
@@ -83,19 +96,24 @@ static sr_client *begin_queueing(void)
 		queue = sr_inval_new();
 	if (queue == NULL)
 		return NULL;
-	if (!dialled)
+	if (!dialled && !is_async(client))
 		dial(client, 0);
 	return client;
+}
+
+static void raise_full(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("no memory for one more key to invalidate"),
+			 errdetail("%zu keys are queued in this transaction.",
+					   queue != NULL ? sr_inval_count(queue) : 0),
+			 errhint("Commit in smaller pieces.")));
 }
 
 static bool queued(sr_client *client, sr_push pushed)
 {
 	if (pushed == SR_PUSH_NO_MEMORY)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("no memory for one more key to invalidate"),
-				 errdetail("%zu keys are queued in this transaction.",
-						   queue != NULL ? sr_inval_count(queue) : 0),
-				 errhint("Commit in smaller pieces.")));
+		raise_full();
 	if (pushed == SR_PUSH_NEW)
 		sr_client_count_queued(client);
 	return pushed == SR_PUSH_NEW;
@@ -144,7 +162,9 @@ void pg_queue_command(const sr_argv *cmd)
 
 	if (client != NULL)
 		pushed = sr_inval_push_command(queue, cmd, GetCurrentTransactionNestLevel());
-	queued(client, pushed);
+	if (pushed == SR_PUSH_NO_MEMORY)
+		raise_full();
+	sr_client_count_command(client);
 }
 
 /* ---- before the commit ---- */
@@ -173,24 +193,54 @@ static void adopt(sr_client *client)
 		adopt_at = now;
 }
 
+/* Everything that COMMIT copies into the ring; false: it has to be sent. */
+static bool prepare_entry(void)
+{
+	size_t at = 0;
+
+	prepared.entry = (pg_ring_entry){.database = MyDatabaseId};
+	if (prepared.durable && !pg_outbox_written(&prepared.entry.relation, &prepared.entry.id))
+		return false;
+	prepared.packed.len = 0;
+	if (!sr_effects_pack(queue, &at, PG_KEEP_BYTES, &prepared.packed) || at < sr_inval_count(queue))
+		return false;
+	prepared.entry.data = prepared.packed.data;
+	prepared.entry.len = prepared.packed.len;
+	return true;
+}
+
+static void prepare_queue(void)
+{
+	sr_client *client = pg_client_for_queue();
+	bool	   async = is_async(client);
+
+	/*
+	 * The connection may have broken since the first key. Not for longer than COMMIT itself would wait: a
+	 * failure here opens the breaker, and COMMIT then does not wait at all.
+	 */
+	if (!async)
+		dial(client, pg_setting_commit_timeout);
+	if (pg_setting_durability == PG_DURABILITY_OUTBOX)
+	{
+		if (!pg_drainers_available())
+			adopt(client);
+		prepared.durable = pg_outbox_write(queue);
+	}
+	prepared.async = async && prepare_entry();
+	prepared.effects = sr_inval_count(queue);
+}
+
 static void before_commit(void)
 {
-	sr_client *client;
-
 	if (queue != NULL && sr_inval_count(queue) > 0)
 	{
-		client = pg_client_for_queue();
-		/*
-		 * The connection may have broken since the first key. Not for longer than COMMIT itself would
-		 * wait: a failure here opens the breaker, and COMMIT then does not wait at all.
-		 */
-		dial(client, pg_setting_commit_timeout);
-		if (pg_setting_durability == PG_DURABILITY_OUTBOX)
+		prepare_queue();
+		if (sr_without(AFTER_COMMIT))
 		{
-			adopt(client);
-			prepared.durable = pg_outbox_write(queue);
+			sr_flush_result flushed;
+
+			sr_flush(pg_client_if_any(), queue, 0, &flushed);
 		}
-		prepared.effects = sr_inval_count(queue);
 	}
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		pg_outbox_tidy();
@@ -212,6 +262,14 @@ static void before_prepare(void)
 }
 
 /* ---- after it ---- */
+
+static void flush(unsigned flags, sr_flush_result *flushed)
+{
+	pg_host_set_uninterruptible(true);
+	sr_flush(pg_client_if_any(), queue, SR_FLUSH_COMMIT | flags, flushed);
+	pg_host_set_uninterruptible(false);
+	pg_outbox_note_attempt(&flushed->err);
+}
 
 /* What may be said in COMMIT: only ASCII, and nothing of it can fail but for want of memory. */
 static void say_at_commit(const sr_flush_result *flushed, bool durable)
@@ -273,32 +331,53 @@ static void report_at_commit(sr_flush_result *flushed, bool durable)
 	warned = true;
 }
 
-static pg_outcome outcome_of(const sr_flush_result *flushed)
+/* Into the ring; false: there is no room, or no launcher. */
+static bool hand_over(void)
 {
-	if (flushed->kept == 0)
-		return PG_OUTCOME_DELIVERED;
-	/* What the backlog had no room for is only in the outbox. */
-	return flushed->lost == 0 ? PG_OUTCOME_IN_BACKLOG : PG_OUTCOME_LEFT;
+	uint64 position = 0;
+
+	if (!prepared.async || prepared.effects != sr_inval_count(queue))
+		return false;
+	if (!pg_ring_put(&prepared.entry, &position) && !sr_without(RING_FALLBACK))
+		return false;
+	sr_inval_clear(queue);
+	pg_outbox_committed(PG_OUTCOME_IN_RING, position);
+	return true;
 }
 
-static void after_commit(void)
+/* What others will do is not kept; what is in no row is. */
+static void send(void)
 {
-	sr_client	   *client = pg_client_if_any();
 	bool			durable = prepared.durable && prepared.effects == sr_inval_count(queue);
-	sr_flush_result flushed;
+	bool			left = durable && pg_drainers_available();
+	sr_flush_result flushed = {0};
 
-	pg_host_set_uninterruptible(true);
-	sr_flush(client, queue, SR_FLUSH_COMMIT, &flushed);
-	pg_host_set_uninterruptible(false);
-	pg_outbox_note_attempt(&flushed.err);
-	pg_outbox_committed(outcome_of(&flushed), 0);
-	report_at_commit(&flushed, durable);
+	if (left && prepared.effects > COMMIT_EFFECTS)
+	{
+		flushed.kept = prepared.effects;
+		sr_inval_clear(queue);
+	}
+	else
+		flush(left ? SR_FLUSH_LEAVE | SR_FLUSH_NO_PATTERNS : 0, &flushed);
+	if (flushed.kept == 0)
+		pg_outbox_committed(PG_OUTCOME_DELIVERED, 0);
+	else if (left)
+	{
+		pg_outbox_committed(PG_OUTCOME_LEFT, 0);
+		pg_database_mark(MyDatabaseId, min_age());
+	}
+	/* What the backlog had no room for is only in the outbox. */
+	else
+		pg_outbox_committed(flushed.lost == 0 ? PG_OUTCOME_IN_BACKLOG : PG_OUTCOME_LEFT, 0);
+	if (flushed.err.cls != SR_OK || flushed.kept == 0)
+		report_at_commit(&flushed, durable);
 }
 
 static void at_end(void)
 {
 	dialled = false;
 	prepared.durable = false;
+	prepared.async = false;
 	prepared.effects = 0;
 }
 
@@ -312,9 +391,9 @@ static void on_xact(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT: before_commit(); break;
 		case XACT_EVENT_PRE_PREPARE: before_prepare(); break;
 		case XACT_EVENT_COMMIT:
-			if (any)
-				after_commit();
-			else
+			if (any && !hand_over())
+				send();
+			else if (!any)
 				pg_outbox_committed(PG_OUTCOME_DELIVERED, 0);
 			at_end();
 			break;
