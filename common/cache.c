@@ -406,7 +406,9 @@ bool sr_cache_lookup(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE], con
 	sr_err	own;
 	verdict v;
 
-	l.err = err != NULL ? err : &own;
+	if (err == NULL)
+		err = &own;
+	l.err = err;
 	memset(out, 0, sizeof(*out));
 	out->found = SR_CACHE_MISSED;
 	out->reason = SR_UNFILLED_REASONS;

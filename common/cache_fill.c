@@ -25,7 +25,7 @@ static int hex_digit(char ch)
 /* How the lease begins in Redis; false: the text is no lease's. */
 static bool parse_lease(const char *text, size_t len, char out[SR_LEASE_SIZE])
 {
-	if (text == NULL || len != 2 * (SR_LEASE_SIZE - 1))
+	if (text == NULL || len != (size_t) 2 * (SR_LEASE_SIZE - 1))
 		return false;
 	out[0] = 'L';
 	for (size_t i = 0; i < SR_LEASE_SIZE - 1; i++)

@@ -407,9 +407,12 @@ static void test_backlog(void)
 	ask(two, "CONFIG SET min-replicas-to-write 1");
 	sr_inval_push(q, "k", 1, 0);
 	sr_flush(one, q, 0, &r);
-	CHECK(r.kept == 1 && is(look(one, "k"), "missed away"),
-		  "no hits while invalidations wait, and where they are refused");
+	CHECK(r.kept == 1 && is(look(two, "k"), "missed away") && has(cache_err.msg, "NOREPLICAS"),
+		  "no hits where invalidations are refused");
 	ask(two, "CONFIG SET min-replicas-to-write 0");
+	CHECK(is(look(two, "k"), "hit old") && is(look(one, "k"), "missed away") &&
+			  has(cache_err.msg, "invalidations wait"),
+		  "nor for the one who still owes them");
 	state.skew += 2000;
 	CHECK(is(look(one, "k"), "leased"), "which go first when they can");
 	sr_inval_free(q);
