@@ -386,7 +386,7 @@ static void send_phase(sr_delivery *d)
 	d->redo = d->accepted = false;
 	for (int attempt = 0; sr_delivery_ready(d); attempt++)
 	{
-		sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply};
+		sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply, .until = d->until};
 
 		if (sr_delivery_exchange(d, &x, &err))
 			break;

@@ -57,7 +57,7 @@ void sr_delivery_note(sr_delivery *d, const sr_err *err);
 void sr_delivery_set_aside(sr_delivery *d, sr_inval **to, size_t i);
 /* Redis can be asked now: there is time, and a connection. Else stop is set. */
 bool sr_delivery_ready(sr_delivery *d);
-/* One exchange and how it went. LOST is the only failure that may be tried again. */
+/* One exchange, which has its until, and how it went. LOST is the only failure that may be tried again. */
 bool sr_delivery_exchange(sr_delivery *d, sr_exchange *x, sr_err *err);
 /* Would the same command succeed later, without anybody changing the key? */
 bool sr_is_transient(sr_class cls);

@@ -113,7 +113,6 @@ bool sr_delivery_exchange(sr_delivery *d, sr_exchange *x, sr_err *err)
 	bool ok;
 
 	x->idle = d->idle;
-	x->until = d->until;
 	ok = sr_exchange_run(d->c, x, err);
 	sr_breaker_report(d->c, ok ? NULL : err);
 	return ok;

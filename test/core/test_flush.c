@@ -168,6 +168,42 @@ static void test_waiting_pattern(void)
 	sr_client_free(c);
 }
 
+static void late(void)
+{
+	state.skew += 100;
+}
+
+/* More keys than there is time for. */
+static void test_long_pattern(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = sr_inval_new();
+	sr_flush_result r;
+	uint64_t		commands;
+
+	ask(c, "FLUSHALL");
+	ask(c, "EVAL for\ti=1,20000\tdo\tredis.call('set','p:'..i,i)end 0");
+	push_effect(q, SR_EFFECT_PATTERN, "p:*");
+	push_command(q, "SET p:new 1");
+	state.inside = late;
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	state.inside = NULL;
+	CHECK(flushed(&r, 0, 2, 0) && r.err.cls == SR_E_TIMEOUT && sr_client_connected(c) &&
+			  is(sr_client_breaker_state(c), "closed"),
+		  "a COMMIT does not wait for its end, and Redis is not away");
+	ask(c, "PING");
+	commands = sr_client_stats(c)->commands;
+	sr_flush(c, NULL, SR_FLUSH_COMMIT, &r);
+	CHECK(flushed(&r, 0, 2, 0) && sr_client_stats(c)->commands == commands,
+		  "nor does the next one try");
+	sr_flush(c, NULL, 0, &r);
+	CHECK(flushed(&r, 2, 0, 0) && is(ask(c, "DBSIZE"), "2") && is(ask(c, "GET p:new"), "\"1\""),
+		  "asked for, it is carried out, and what waited for it after it");
+	sr_inval_free(q);
+	sr_client_free(c);
+}
+
 static void test_leave(void)
 {
 	sr_settings		s = settings(server);
@@ -230,6 +266,7 @@ int main(void)
 	test_refused_keys();
 	test_not_now();
 	test_waiting_pattern();
+	test_long_pattern();
 	test_leave();
 	test_address();
 	return test_result();
