@@ -9,54 +9,32 @@
  * What it was given has a number, which never decreases; settled says up to which number everything has
  * been delivered (or refused for good).
  */
-#include "sqlredis.h"
+#include "courier.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PAUSE_FIRST_MS	 100 /* before it tries again; doubled up to */
 #define PAUSE_LONGEST_MS 5000
-#define PAUSE_BUSY_MS	 250 /* when new work comes in meanwhile */
-#define WAIT_MOST		 32	 /* descriptors */
+#define WAIT_MOST		 32 /* descriptors */
 #define SLICE_MS		 50
 
-struct sq_courier
-{
-	sr_client		*client;   /* the thread's while busy, else of who holds the lock */
-	sr_inval		*incoming; /* given and not yet taken up */
-	sr_inval		*work;	   /* the thread's while busy */
-	int				 wake;	   /* an eventfd */
-	atomic_bool		 stop;
-	sr_owner		 owner;
-	pthread_t		 thread;
-	bool			 running;
-	pthread_mutex_t	 lock; /* of all that follows */
-	pthread_cond_t	 done; /* a delivery ended */
-	_Atomic uint64_t given, settled;
-	uint64_t		 unsafe; /* the last number given that is in no outbox */
-	bool			 busy;
-	size_t			 held; /* effects; at most */
-	int64_t			 busy_since, last_try, retry_at, pause;
-	uint64_t		 attempts; /* that failed, since one succeeded */
-	sr_err			 failure;  /* of the last one */
-	size_t			 refused;  /* effects, not yet told of */
-	sr_err			 refusal;
-};
-
-static int64_t now_ms(void *ctx)
+int64_t sq_courier_now(void)
 {
 	struct timespec t;
 
-	(void) ctx;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t now_ms(void *ctx)
+{
+	(void) ctx;
+	return sq_courier_now();
 }
 
 /* ---- the thread ---- */
@@ -128,28 +106,27 @@ static void note_result(sq_courier *c, uint64_t number, const sr_flush_result *r
 	c->held = left + sr_inval_count(c->incoming);
 	if (result->lost > 0)
 	{
-		c->refused += result->lost;
+		atomic_fetch_add(&c->refused, result->lost);
 		c->refusal = result->err;
 	}
 	if (left == 0)
 	{
 		atomic_store(&c->settled, number);
 		c->attempts = 0;
-		c->pause = PAUSE_FIRST_MS;
+		c->pause = SQ_COURIER_PAUSE;
 		c->retry_at = 0;
 		return;
 	}
 	c->attempts++;
 	c->failure = result->err;
-	c->last_try = now_ms(NULL);
+	c->last_try = sq_courier_now();
 	/* not all that were cut off together come back together */
 	c->retry_at =
 		c->last_try + c->pause / 2 + (int64_t) (sr_client_random(c->client) % (uint64_t) c->pause);
 	c->pause = c->pause * 2 < PAUSE_LONGEST_MS ? c->pause * 2 : PAUSE_LONGEST_MS;
 }
 
-/* Move what came in behind what is still to be done; all of it stays where it is without memory. */
-static bool merge(sr_inval *to, sr_inval *from)
+bool sq_courier_merge(sr_inval *to, sr_inval *from)
 {
 	if (sr_inval_count(to) == 0)
 	{
@@ -189,17 +166,17 @@ static void *run(void *ctx)
 		sr_flush_result result;
 		uint64_t		number = atomic_load(&c->given);
 
-		if (turn > now_ms(NULL))
+		if (turn > sq_courier_now())
 		{
 			pthread_mutex_unlock(&c->lock);
 			wait_for(c, NULL, 0, turn);
 			pthread_mutex_lock(&c->lock);
 			continue;
 		}
-		if (!merge(c->work, c->incoming))
+		if (!sq_courier_merge(c->work, c->incoming))
 			number = atomic_load(&c->settled);
 		c->busy = true;
-		c->busy_since = now_ms(NULL);
+		c->busy_since = sq_courier_now();
 		pthread_mutex_unlock(&c->lock);
 		deliver(c, &result);
 		pthread_mutex_lock(&c->lock);
@@ -256,7 +233,7 @@ static sq_courier *new_courier(sq_db *st)
 		free(c);
 		return NULL;
 	}
-	c->pause = PAUSE_FIRST_MS;
+	c->pause = SQ_COURIER_PAUSE;
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->client = sr_client_new(&host);
 	c->incoming = sr_inval_new();
@@ -271,15 +248,19 @@ static sq_courier *new_courier(sq_db *st)
 	return NULL;
 }
 
-/* NULL: there is none, or it is the parent's, which is left to the parent with all its memory. */
-static sq_courier *ours(sq_db *st)
+sq_courier *sq_courier_ours(const sq_db *st)
 {
-	if (st->courier != NULL && !sr_owner_is_this_process(&st->courier->owner))
-	{
-		st->courier = NULL;
-		sq_outbox_forget(st);
-	}
-	return st->courier;
+	return st->courier != NULL && sr_owner_is_this_process(&st->courier->owner) ? st->courier
+																				: NULL;
+}
+
+void sq_courier_after_fork(sq_db *st)
+{
+	if (st->courier == NULL || sq_courier_ours(st) != NULL)
+		return;
+	/* its memory is the parent's thread's: as it was at some moment */
+	st->courier = NULL;
+	sq_outbox_forget(st);
 }
 
 /* No signal of the application's is for this thread. */
@@ -296,7 +277,7 @@ static bool start(sq_courier *c)
 	return c->running;
 }
 
-static void wake(sq_courier *c)
+void sq_courier_wake(sq_courier *c)
 {
 	const uint64_t one = 1;
 	ssize_t		   written = write(c->wake, &one, sizeof one);
@@ -304,147 +285,42 @@ static void wake(sq_courier *c)
 	(void) written; /* full: it is awake */
 }
 
+sq_courier *sq_courier_start(sq_db *st)
+{
+	sq_courier *c = sq_courier_ours(st);
+
+	if (c == NULL)
+	{
+		if (sqlite3_threadsafe() == 0 || sr_client_url(st->client) == NULL)
+			return NULL;
+		c = st->courier = new_courier(st);
+	}
+	return c != NULL && start(c) ? c : NULL;
+}
+
 static void stop(sq_courier *c)
 {
 	if (!c->running)
 		return;
 	atomic_store(&c->stop, true);
-	wake(c);
+	sq_courier_wake(c);
 	pthread_join(c->thread, NULL);
 	c->running = false;
 	atomic_store(&c->stop, false);
 }
 
-/* ---- for the connection ---- */
-
-uint64_t sq_courier_give(sq_db *st, sr_inval *effects, bool safe)
-{
-	sq_courier *c = ours(st);
-	size_t		count = sr_inval_count(effects);
-	uint64_t	number = 0;
-
-	if (c == NULL)
-	{
-		if (sqlite3_threadsafe() == 0 || sr_client_url(st->client) == NULL)
-			return 0;
-		c = st->courier = new_courier(st);
-	}
-	if (c == NULL || !start(c))
-		return 0;
-	pthread_mutex_lock(&c->lock);
-	if (count + c->held <= (size_t) st->settings.pending_max && merge(c->incoming, effects))
-	{
-		c->held += count;
-		number = atomic_load(&c->given) + 1;
-		atomic_store(&c->given, number);
-		if (!safe)
-			c->unsafe = number;
-		if (c->retry_at > c->last_try + PAUSE_BUSY_MS)
-			c->retry_at = c->last_try + PAUSE_BUSY_MS;
-	}
-	pthread_mutex_unlock(&c->lock);
-	if (number > 0)
-		wake(c);
-	return number;
-}
-
-bool sq_courier_settled(sq_db *st, uint64_t number)
-{
-	const sq_courier *c = ours(st);
-
-	return c != NULL && number <= atomic_load(&c->settled);
-}
-
-bool sq_courier_behind(sq_db *st)
-{
-	const sq_courier *c = ours(st);
-
-	return c != NULL && atomic_load(&c->settled) != atomic_load(&c->given);
-}
-
-/* With the lock: until it is not busy, or the deadline. */
-static void wait_idle(sq_courier *c, int64_t deadline)
+void sq_courier_wait(sq_courier *c, int64_t deadline)
 {
 	const struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
 
-	while (c->busy || (next_turn(c) <= now_ms(NULL) && c->running))
+	while (c->busy || (next_turn(c) <= sq_courier_now() && c->running))
 		if (pthread_cond_timedwait(&c->done, &c->lock, &until) != 0)
 			break;
 }
 
-bool sq_courier_take_back(sq_db *st, sr_inval *into, bool *safe)
-{
-	sq_courier *c = ours(st);
-	bool		got;
-
-	if (c == NULL)
-		return false;
-	pthread_mutex_lock(&c->lock);
-	wait_idle(c, now_ms(NULL) + st->settings.commit_timeout);
-	got = !c->busy && atomic_load(&c->settled) != atomic_load(&c->given);
-	*safe = c->unsafe <= atomic_load(&c->settled);
-	if (got)
-	{
-		sr_client_swap_backlog(c->client, into);
-		got = merge(into, c->work) && merge(into, c->incoming);
-		if (!got)
-			merge(c->incoming, into);
-		c->held = 0;
-	}
-	pthread_mutex_unlock(&c->lock);
-	return got;
-}
-
-void sq_courier_settle(sq_db *st)
-{
-	sq_courier *c = ours(st);
-
-	if (c == NULL)
-		return;
-	pthread_mutex_lock(&c->lock);
-	atomic_store(&c->settled, atomic_load(&c->given));
-	c->attempts = 0;
-	c->retry_at = 0;
-	c->pause = PAUSE_FIRST_MS;
-	pthread_mutex_unlock(&c->lock);
-}
-
-void sq_courier_tell(sq_db *st)
-{
-	sq_courier *c = ours(st);
-	size_t		refused;
-	sr_err		why;
-
-	if (c == NULL)
-		return;
-	pthread_mutex_lock(&c->lock);
-	refused = c->refused;
-	why = c->refusal;
-	c->refused = 0;
-	pthread_mutex_unlock(&c->lock);
-	if (refused > 0)
-		sqlite3_log(SQLITE_WARNING,
-					"sqlredis: %llu keys were not invalidated, and are lost: %s: %s",
-					(unsigned long long) refused, sr_class_word(why.cls), why.msg);
-}
-
-uint64_t sq_courier_attempts(sq_db *st, sr_err *failure)
-{
-	sq_courier *c = ours(st);
-	uint64_t	attempts = 0;
-
-	if (c == NULL)
-		return 0;
-	pthread_mutex_lock(&c->lock);
-	attempts = c->attempts;
-	*failure = c->failure;
-	pthread_mutex_unlock(&c->lock);
-	return attempts;
-}
-
 void sq_courier_configure(sq_db *st)
 {
-	sq_courier *c = ours(st);
+	sq_courier *c = sq_courier_ours(st);
 
 	if (c == NULL)
 		return;
@@ -461,7 +337,7 @@ void sq_courier_configure(sq_db *st)
  */
 void sq_courier_close(sq_db *st)
 {
-	sq_courier *c = ours(st);
+	sq_courier *c = sq_courier_ours(st);
 	int64_t		most = st->settings.commit_timeout;
 
 	if (c == NULL)
@@ -470,12 +346,12 @@ void sq_courier_close(sq_db *st)
 	if (c->unsafe > atomic_load(&c->settled))
 	{
 		if (c->retry_at > 0)
-			c->retry_at = now_ms(NULL);
-		wake(c);
-		wait_idle(c, now_ms(NULL) + most);
+			c->retry_at = sq_courier_now();
+		sq_courier_wake(c);
+		sq_courier_wait(c, sq_courier_now() + most);
 	}
 	else if (c->attempts == 0 && sq_courier_behind(st))
-		wait_idle(c, (c->busy ? c->busy_since : now_ms(NULL)) + most);
+		sq_courier_wait(c, (c->busy ? c->busy_since : sq_courier_now()) + most);
 	pthread_mutex_unlock(&c->lock);
 	stop(c);
 	sq_courier_tell(st);

@@ -60,23 +60,16 @@ typedef struct owed
 /* The effects without the key prefix, as everything else shows keys. */
 static bool strip(const owed *o, sr_err *err)
 {
-	size_t		prefix_len;
-	const char *prefix = sr_client_prefix(o->st->client, &prefix_len);
-
 	sr_inval_clear(o->bare);
 	for (size_t i = 0; i < sr_inval_count(o->effects); i++)
 	{
 		sr_effect	kind;
-		size_t		len;
+		size_t		len, prefix;
 		const char *data = sr_inval_effect(o->effects, i, &kind, &len, NULL);
 
-		if ((kind == SR_EFFECT_KEY || kind == SR_EFFECT_PATTERN) && len >= prefix_len &&
-			memcmp(data, prefix, prefix_len) == 0)
-		{
-			data += prefix_len;
-			len -= prefix_len;
-		}
-		if (sr_inval_push_effect(o->bare, kind, data, len, 0) == SR_PUSH_NO_MEMORY)
+		prefix = sq_prefix_of(o->st, kind, data, len);
+		if (sr_inval_push_effect(o->bare, kind, data + prefix, len - prefix, 0) ==
+			SR_PUSH_NO_MEMORY)
 			return sr_fail_memory(err);
 	}
 	return true;
@@ -193,6 +186,7 @@ sq_rows *sq_outbox_open(sq_db *st, sr_err *err)
 		sr_fail_memory(err);
 		return NULL;
 	}
+	sq_courier_after_fork(st);
 	sq_configure(st);
 	o->base.next = owed_next;
 	o->base.close = owed_close;

@@ -259,6 +259,26 @@ void sq_on_commit(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 /* ---- redis_pending ---- */
 
+size_t sq_prefix_of(const sq_db *st, sr_effect kind, const char *data, size_t len)
+{
+	size_t		prefix_len, n = 0;
+	const char *prefix = sr_client_prefix(st->client, &prefix_len);
+
+	if (kind != SR_EFFECT_KEY && kind != SR_EFFECT_PATTERN)
+		return 0;
+	for (size_t i = 0; i < prefix_len; i++, n++)
+	{
+		/* in a pattern, what would mean something stands behind a backslash */
+		if (kind == SR_EFFECT_PATTERN && n < len && data[n] == '\\' && prefix[i] != '\\')
+			n++;
+		else if (kind == SR_EFFECT_PATTERN && prefix[i] == '\\')
+			n++;
+		if (n >= len || data[n] != prefix[i])
+			return 0;
+	}
+	return n;
+}
+
 typedef struct pending
 {
 	sq_rows	 base;
@@ -272,7 +292,7 @@ typedef struct pending
 static int pending_next(sq_rows *rows, const sr_value **cells, sr_err *err)
 {
 	pending	   *p = (pending *) rows;
-	size_t		len, prefix = 0;
+	size_t		len, prefix;
 	int			depth;
 	const char *data;
 	sr_effect	kind;
@@ -280,19 +300,15 @@ static int pending_next(sq_rows *rows, const sr_value **cells, sr_err *err)
 	if (p->at >= p->end || p->at >= sr_inval_count(p->st->queue))
 		return 0;
 	data = sr_inval_effect(p->st->queue, p->at++, &kind, &len, &depth);
-	if (kind == SR_EFFECT_KEY || kind == SR_EFFECT_PATTERN)
-		sr_client_prefix(p->st->client, &prefix);
-	if (prefix > len)
-		prefix = len;
+	prefix = sq_prefix_of(p->st, kind, data, len);
 	p->key.len = 0;
-	if (!(kind == SR_EFFECT_KEY ? sr_buf_add(&p->key, data, len)
-								: sr_effect_describe(kind, data, len, &p->key)))
+	if (!(kind == SR_EFFECT_KEY ? sr_buf_add(&p->key, data + prefix, len - prefix)
+								: sr_effect_describe(kind, data + prefix, len - prefix, &p->key)))
 	{
 		sr_fail_memory(err);
 		return -1;
 	}
-	p->cells[0] =
-		(sr_value){.type = SR_TYPE_TEXT, .data = p->key.data + prefix, .len = p->key.len - prefix};
+	p->cells[0] = (sr_value){.type = SR_TYPE_TEXT, .data = p->key.data, .len = p->key.len};
 	p->cells[1] = (sr_value){.type = SR_TYPE_INTEGER, .i = depth};
 	p->cells[2] = (sr_value){
 		.type = SR_TYPE_TEXT, .data = sr_effect_name(kind), .len = strlen(sr_effect_name(kind))};

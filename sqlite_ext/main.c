@@ -107,6 +107,7 @@ sr_client *sq_client_to_queue(sq_db *st, sr_err *err)
 				"this connection is waiting for Redis already");
 		return NULL;
 	}
+	sq_courier_after_fork(st);
 	sq_configure(st);
 	/* Keys that a failed sqlite3_close cut off from their transaction, which is over now. */
 	if (!st->enlisted && sr_inval_count(st->queue) > 0 && !sq_txn_running(st))

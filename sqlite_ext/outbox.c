@@ -68,6 +68,9 @@ static int refuse(sqlite3 *db, const sq_box *box, sr_err *err)
 	int	   rc = code(db);
 	sr_err why = *err;
 
+	/* a table lock of a shared cache: like any other lock, COMMIT may be tried again */
+	if (rc == SQLITE_LOCKED)
+		return SQLITE_BUSY;
 	/* what SQLite itself says of a full disk is clear, and it has rolled back already */
 	if (rc != SQLITE_AUTH && rc != SQLITE_READONLY && rc != SQLITE_ERROR)
 		return rc;

@@ -71,9 +71,9 @@ struct sq_db
 	bool	  dialled;	/* in this transaction */
 	int		  depth;	/* of savepoints */
 	int		  instances;
-	sr_buf	  scratch; /* a prefixed key */
+	sr_buf	  scratch;	/* a prefixed key */
 	bool	  outboxed; /* the running transaction's queue is in an outbox */
-	sr_inval *spare;   /* empty, for effects on their way from here to there */
+	sr_inval *spare;	/* empty, for effects on their way from here to there */
 
 	/* outbox.c, courier.c */
 	struct sq_outbox  *outbox;
@@ -197,13 +197,6 @@ int sq_register_txn(sq_db *st);
 bool sq_txn_running(const sq_db *st);
 /* Make sure that SQLite tells us how the running transaction ends. */
 bool sq_txn_enlist(sq_db *st, sr_err *err);
-/* Deliver the queue, in no transaction; logs what could not be. */
-void sq_send(sq_db *st);
-/*
- * What earlier commits could not deliver, or left to the courier, goes before a call of this connection:
- * it reads what it has written. A Redis that is away fails nothing here.
- */
-void sq_catch_up(sq_db *st);
 
 /* ---- outbox.c: the tables sqlredis_outbox and sqlredis_epoch of a database file ---- */
 
@@ -253,23 +246,37 @@ void	 sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 
 typedef struct sq_courier sq_courier;
 
+void sq_courier_configure(sq_db *st);
+void sq_courier_close(sq_db *st);
+/* In a forked child there is none: nobody delivers what this connection gave to it. */
+void sq_courier_after_fork(sq_db *st);
+
+/* ---- dispatch.c: how effects leave a connection ---- */
+
 /*
- * Give all effects to it, and get the number by which to ask for them; 0: there is no thread or no room,
- * and they stay. safe: an outbox has them, too.
+ * Give all effects to the courier, and get the number by which to ask for them; 0: there is no thread or
+ * no room, and they stay. safe: an outbox has them, too.
  */
 uint64_t sq_courier_give(sq_db *st, sr_inval *effects, bool safe);
-bool	 sq_courier_settled(sq_db *st, uint64_t number); /* everything up to it is delivered */
-bool	 sq_courier_behind(sq_db *st);					 /* something given is not settled */
+bool sq_courier_settled(const sq_db *st, uint64_t number); /* everything up to it is delivered */
+bool sq_courier_behind(const sq_db *st);				   /* something given is not settled */
+/* How often delivery failed since it succeeded, and why. */
+uint64_t sq_courier_attempts(const sq_db *st, sr_err *failure);
+
 /*
- * Everything that it could not deliver, back into an empty queue, in order; waits for a delivery under way
- * for commit_timeout at most. Then give it again, or say that it is settled.
+ * What earlier commits could not deliver, or left to the courier, goes before a call of this connection:
+ * it reads what it has written. A Redis that is away fails nothing here.
  */
-bool	 sq_courier_take_back(sq_db *st, sr_inval *into, bool *safe);
-void	 sq_courier_settle(sq_db *st);
-void	 sq_courier_tell(sq_db *st); /* log what Redis refused */
-uint64_t sq_courier_attempts(sq_db *st, sr_err *failure);
-void	 sq_courier_configure(sq_db *st);
-void	 sq_courier_close(sq_db *st);
+void sq_catch_up(sq_db *st);
+/* Deliver the queue, in no transaction; logs what could not be. */
+void sq_send(sq_db *st);
+/* A commit is near: it does not dial. Waits for commit_timeout at most. */
+void sq_prepare_delivery(sq_db *st);
+/*
+ * Deliver the queue of a transaction that is committed. outboxed: a file has it, too; then what finds no
+ * room is left to whoever looks there. The number by which to ask for it, 0: all is done; or SQ_UNTAKEN.
+ */
+uint64_t sq_deliver(sq_db *st, bool outboxed);
 
 /* ---- epoch.c: the database's side of the cache's epoch ---- */
 
@@ -312,6 +319,8 @@ void	 sq_invalidate_tag(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 void	 sq_invalidate_pattern(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 void	 sq_on_commit(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 sq_rows *sq_pending_open(sq_db *st, sr_err *err);
+/* How long the key prefix is with which an effect begins; 0: it has none, or another one. */
+size_t sq_prefix_of(const sq_db *st, sr_effect kind, const char *data, size_t len);
 
 /* ---- relation.c: a table, its columns and what makes its rows unique ---- */
 

@@ -201,6 +201,8 @@ static bool open_rows(cursor *c, int plan, int argc, sqlite3_value **argv, sr_er
 		return c->own != NULL;
 	}
 	client = sq_client(f->st, err);
+	if (client != NULL && strcmp(f->cmd->name, "redis_stats") == 0)
+		sq_outbox_note(f->st);
 	if (client != NULL)
 		c->rows = sr_rows_open(client, f->cmd, t->fixed + SQ_PLAN_VARIADIC(plan), args, err);
 	return c->rows != NULL;

@@ -147,99 +147,6 @@ bool sq_txn_enlist(sq_db *st, sr_err *err)
 /* ---- the outcome (every callback may come more than once: a table that a rollback removed and the
  * one created after it can both be part of a transaction) ---- */
 
-static void flush_into(sq_db *st, sr_inval *effects, unsigned flags, sr_flush_result *result)
-{
-	bool was = st->no_sql;
-
-	/* SQL inside a commit would leave a write transaction open behind it. */
-	st->no_sql = was || (flags & SR_FLUSH_COMMIT) != 0;
-	sr_flush(st->client, effects, flags, result);
-	st->no_sql = was;
-}
-
-static void tell(const sr_flush_result *result, bool outboxed)
-{
-	if (result->kept + result->lost == 0)
-		return;
-	sqlite3_log(
-		SQLITE_WARNING,
-		"sqlredis: %llu keys were not invalidated (%llu are kept and sent when Redis is back, "
-		"%llu %s): %s: %s",
-		(unsigned long long) result->kept + result->lost, (unsigned long long) result->kept,
-		(unsigned long long) result->lost,
-		outboxed && sr_class_is_outage(result->err.cls) ? "stay in the outbox" : "are lost",
-		sr_class_word(result->err.cls), result->err.msg);
-}
-
-/* The client's backlog goes to the courier. Without a thread it stays, and goes with the next call. */
-static uint64_t hand_over(sq_db *st, bool safe)
-{
-	uint64_t number;
-
-	sr_client_swap_backlog(st->client, st->spare);
-	number = sq_courier_give(st, st->spare, safe);
-	if (number == 0)
-		sr_client_swap_backlog(st->client, st->spare);
-	return number;
-}
-
-void sq_catch_up(sq_db *st)
-{
-	sr_flush_result result;
-	bool			safe;
-
-	sq_courier_tell(st);
-	if (!sq_courier_behind(st) || !sq_courier_take_back(st, st->spare, &safe))
-		return;
-	flush_into(st, st->spare, 0, &result);
-	if (sr_client_backlog(st->client) == 0)
-		sq_courier_settle(st);
-	else
-		hand_over(st, safe);
-}
-
-void sq_send(sq_db *st)
-{
-	sr_flush_result result;
-
-	sq_catch_up(st);
-	if (sq_courier_behind(st) && sq_courier_give(st, st->queue, false) != 0)
-		return;
-	flush_into(st, st->queue, 0, &result);
-	tell(&result, false);
-	if (sr_client_backlog(st->client) > 0)
-		hand_over(st, false);
-}
-
-/*
- * The effects of a transaction that is committed. outboxed: a file has them, too; then what finds no room
- * is left to whoever looks there. The number by which to ask for them; 0: all is done.
- */
-static uint64_t deliver(sq_db *st, bool outboxed)
-{
-	sr_flush_result result;
-	uint64_t		number = 0;
-
-	if (sq_is_async(&st->settings) || sq_courier_behind(st))
-	{
-		number = sq_courier_give(st, st->queue, outboxed);
-		if (number == 0 && outboxed && sq_courier_behind(st))
-		{
-			sr_inval_clear(st->queue);
-			return SQ_UNTAKEN;
-		}
-	}
-	if (number != 0)
-		return number;
-	flush_into(st, st->queue, SR_FLUSH_COMMIT, &result);
-	tell(&result, outboxed);
-	if (sr_client_backlog(st->client) > 0)
-		number = hand_over(st, outboxed);
-	if (number == 0 && (result.kept > 0 || (result.lost > 0 && sr_class_is_outage(result.err.cls))))
-		return SQ_UNTAKEN;
-	return number;
-}
-
 static void forget(sq_db *st)
 {
 	st->enlisted = false;
@@ -255,22 +162,6 @@ static int begin(sqlite3_vtab *vtab)
 }
 
 /*
- * The connection may have broken since the first key: xCommit does not dial. Not for longer than xCommit
- * itself would wait, and a failure here leaves it nothing to wait for.
- */
-static void reconnect(sq_db *st)
-{
-	const sr_host host = sq_host(st);
-	sr_err		  ignored = {0};
-
-	st->no_sql = true;
-	st->give_up_at = host.now_ms(st) + st->settings.commit_timeout;
-	sr_client_connect(st->client, 0, &ignored);
-	st->give_up_at = 0;
-	st->no_sql = false;
-}
-
-/*
  * About to commit. SQLite calls this again when COMMIT was refused (SQLITE_BUSY) and is said again, and in
  * between anything may have been rolled back to a savepoint: all is done anew each time. A transaction
  * whose effects cannot be written down does not commit; "durable" would be a lie.
@@ -281,6 +172,7 @@ static int before_commit(sqlite3_vtab *vtab)
 	sr_err err = {0};
 	int	   rc;
 
+	sq_courier_after_fork(st);
 	st->outboxed = false;
 	if (sr_inval_count(st->queue) == 0)
 	{
@@ -296,9 +188,9 @@ static int before_commit(sqlite3_vtab *vtab)
 		return rc;
 	}
 	if (sr_without(AFTER_COMMIT))
-		deliver(st, st->outboxed);
-	else if (!sq_is_async(&st->settings) && !sq_courier_behind(st))
-		reconnect(st);
+		sq_deliver(st, st->outboxed);
+	else
+		sq_prepare_delivery(st);
 	return SQLITE_OK;
 }
 
@@ -310,7 +202,7 @@ static int commit_done(sqlite3_vtab *vtab)
 
 	forget(st);
 	if (sr_inval_count(st->queue) > 0)
-		number = deliver(st, st->outboxed);
+		number = sq_deliver(st, st->outboxed);
 	sq_outbox_committed(st, number);
 	st->outboxed = false;
 	assert(sr_inval_count(st->queue) == 0);
