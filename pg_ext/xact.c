@@ -281,10 +281,11 @@ static void say_at_commit(const sr_flush_result *flushed, bool durable)
 		(errcode(ERRCODE_WARNING),
 		 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
 					   failed, failed, flushed->err.msg),
-		 flushed->lost > 0 ? errdetail("%zu kept, to be sent when Redis is back; %zu lost.",
-									   flushed->kept, flushed->lost)
-		 : durable
+		 durable && flushed->kept > 0
 			 ? errdetail("What is not sent is in the outbox, and sent when Redis is back.")
+		 : flushed->lost > 0
+			 ? errdetail("%zu kept, to be sent when Redis is back; %zu lost.", flushed->kept,
+						 flushed->lost)
 			 : errdetail("What is not sent is kept by this session, and sent when Redis is back."),
 		 flushed->err.hint[0] != '\0' ? errhint("%s", flushed->err.hint) : 0));
 }
@@ -316,7 +317,8 @@ static void warn_at_commit(sr_flush_result *flushed, bool durable)
 	error_context_stack = callbacks;
 }
 
-static void report_at_commit(sr_flush_result *flushed, bool durable)
+/* safe: it is a drainer's task now, and is mentioned once for an outage. */
+static void report_at_commit(sr_flush_result *flushed, bool durable, bool safe)
 {
 	if (flushed->kept + flushed->lost == 0)
 	{
@@ -325,8 +327,7 @@ static void report_at_commit(sr_flush_result *flushed, bool durable)
 	}
 	if (pg_client_refusal() != NULL)
 		flushed->err = *pg_client_refusal();
-	/* What is safe is said once for an outage. */
-	if (!durable || !warned || flushed->lost > 0)
+	if (!safe || !warned || flushed->lost > 0)
 		warn_at_commit(flushed, durable);
 	warned = true;
 }
@@ -345,11 +346,20 @@ static bool hand_over(void)
 	return true;
 }
 
-/* What others will do is not kept; what is in no row is. */
+/*
+ * Rows go to the server that the database is configured with: a session that was told another one keeps
+ * what it could not send, too.
+ */
+static bool has_own_server(void)
+{
+	return !pg_ring_accepts(sr_client_address(pg_client_if_any()));
+}
+
 static void send(void)
 {
 	bool			durable = prepared.durable && prepared.effects == sr_inval_count(queue);
-	bool			left = durable && pg_drainers_available();
+	bool			drained = durable && pg_drainers_available();
+	bool			left = drained && !has_own_server();
 	sr_flush_result flushed = {0};
 
 	if (left && prepared.effects > COMMIT_EFFECTS)
@@ -361,16 +371,13 @@ static void send(void)
 		flush(left ? SR_FLUSH_LEAVE | SR_FLUSH_NO_PATTERNS : 0, &flushed);
 	if (flushed.kept == 0)
 		pg_outbox_committed(PG_OUTCOME_DELIVERED, 0);
-	else if (left)
-	{
-		pg_outbox_committed(PG_OUTCOME_LEFT, 0);
-		pg_database_mark(MyDatabaseId, min_age());
-	}
 	/* What the backlog had no room for is only in the outbox. */
 	else
-		pg_outbox_committed(flushed.lost == 0 ? PG_OUTCOME_IN_BACKLOG : PG_OUTCOME_LEFT, 0);
+		pg_outbox_committed(left || flushed.lost > 0 ? PG_OUTCOME_LEFT : PG_OUTCOME_IN_BACKLOG, 0);
+	if (flushed.kept > 0 && drained)
+		pg_database_mark(MyDatabaseId, min_age());
 	if (flushed.err.cls != SR_OK || flushed.kept == 0)
-		report_at_commit(&flushed, durable);
+		report_at_commit(&flushed, durable, left);
 }
 
 static void at_end(void)
