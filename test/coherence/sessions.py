@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sqlite3
 import time
 
 from harness.process import TOP
@@ -72,29 +73,29 @@ def _log(_context, code, text):
         _logged.append(text.decode(errors="replace"))
 
 
-def _sqlite():
-    """Python's sqlite3 with its log in our hands: that must come before the library is initialised."""
-    library = ctypes.CDLL("libsqlite3.so.0", mode=ctypes.RTLD_GLOBAL)
-    library.sqlite3_config(16, _log, None)  # SQLITE_CONFIG_LOG
-    import sqlite3  # pylint: disable=import-outside-toplevel
-    return sqlite3
+def _listen():
+    """SQLite's log comes here. That can be said only before the library is initialised, so it is once more."""
+    library = ctypes.CDLL("libsqlite3.so.0")
+    library.sqlite3_shutdown()
+    if library.sqlite3_config(16, _log, None) != 0 or library.sqlite3_initialize() != 0:  # SQLITE_CONFIG_LOG
+        raise RuntimeError("SQLite keeps its log to itself")
+
+
+_listen()
 
 
 class SqliteSession:
-    """where: the file. extension: whether this process has it."""
+    """where: the file. extension: whether this process has it. journal: its mode."""
 
     name = "sqlite"
     parameter = "?1"
-    in_worker = False
-
-    def __init__(self, where, settings, extension=True):
-        self.sqlite3 = _sqlite()
+    def __init__(self, where, settings, extension=True, journal="WAL"):
         self.backend = os.getpid()
         self.warnings = []
         try:
-            self.db = self.sqlite3.connect(where, timeout=10, isolation_level=None)
+            self.db = sqlite3.connect(where, timeout=10, isolation_level=None)
             self.db.create_function("nap", 1, lambda seconds: time.sleep(seconds) or 0)
-            self.run("PRAGMA journal_mode = WAL")
+            self.run("PRAGMA journal_mode = " + journal)
             self.run("PRAGMA synchronous = NORMAL")
             if extension:
                 self.db.enable_load_extension(True)
@@ -102,7 +103,7 @@ class SqliteSession:
                 self.db.enable_load_extension(False)
                 for name, value in settings.items():
                     self.run("SELECT redis_config(%s, %s)" % (literal(name), literal(str(value))))
-        except self.sqlite3.Error as error:
+        except sqlite3.Error as error:
             raise self._problem(error) from None
 
     def _problem(self, error):
@@ -119,7 +120,7 @@ class SqliteSession:
         del _logged[:]
         try:
             rows = self.db.execute(sql).fetchall()
-        except self.sqlite3.Error as error:
+        except sqlite3.Error as error:
             raise self._problem(error) from None
         finally:
             self.warnings = list(_logged)

@@ -47,6 +47,8 @@ class World:
         for engine, proxy in self.proxies.items():
             self.settings[engine] = dict(TIMES, url="redis://127.0.0.1:%d" % proxy.port,
                                          key_prefix=engine + ":")
+            if engine == "sqlite":
+                self.settings[engine]["trigger_commands"] = 1  # the file is trusted
         if "pg" in engines:
             self._postgres(preload)
         if "sqlite" in engines:
