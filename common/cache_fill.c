@@ -1,9 +1,10 @@
 /*
  * cache_fill.c - the coherent cache's writing side: a value into an entry, under a lease.
  *
- * A fill is sent once and asks Redis for one thing: is the lease still there, as it was taken? Every
- * invalidation deletes it, and no lease is taken twice under one token, so that a fill that arrives
- * late, over another connection or at another server does no harm. It need not know the epoch: the
+ * A fill asks Redis for one thing: is the lease still there, as it was taken? Every invalidation and
+ * every fill ends it, and no lease is taken twice under one token, so that a fill that arrives late,
+ * twice or at another server does no harm, and it is sent again when the connection breaks. (If the
+ * first one was carried out, the second says that the lease is gone.) It need not know the epoch: the
  * stamp under which the lease was taken goes into the entry, and voids it where it is not the reader's.
  */
 #include "cache.h"
@@ -94,7 +95,7 @@ static sr_reply *send_fill(sr_client *c, const sr_buf *entry, const char lease[S
 			sr_line_integer(&line, ttl, err) && sr_line_add(&line, head, sizeof(head), err) &&
 			sr_line_add(&line, null ? "" : value->data, null ? 0 : value->len, err))
 			reply = sr_cache_run(c, tagged > 0 ? SR_CACHE_FILL_TAGGED : SR_CACHE_FILL, 1 + tagged,
-								 &line.argv, 0, err);
+								 &line.argv, SR_SAFE_TO_RESEND, err);
 	}
 	sr_line_free(&line);
 	return reply;

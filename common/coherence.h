@@ -155,8 +155,8 @@ bool sr_cache_lookup(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE], con
 void sr_cached_free(sr_cached *cached);
 /*
  * Put value (NULL, TEXT or BYTES) into the entry for ttl ms, if the lease is still there; *filled says
- * whether. tags: count texts. Counts the fill, or why not, which *err says if Redis did. Not resent: a
- * lease that is gone tells. False as sr_cache_lookup.
+ * whether. tags: count texts. Counts the fill, or why not, which *err says if Redis did. False as
+ * sr_cache_lookup.
  */
 bool sr_cache_fill(sr_client *c, const char *key, size_t len, const char *lease, size_t lease_len,
 				   const sr_value *value, int64_t ttl, int count, const sr_value *tags,
