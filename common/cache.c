@@ -345,7 +345,7 @@ static verdict look(lookup *l)
 		*l->err = l->c->identity.why;
 		return missed(l, SR_UNFILLED_IDENTITY);
 	}
-	if (!l->c->identity.no_getex || !sr_identity_is_fresh(l->c))
+	if (!l->c->identity.no_getex || !sr_identity_is_fresh(l->c) || sr_client_backlog(l->c) > 0)
 		v = read_entry(l, &entry);
 	if (entry != NULL)
 		v = judge(l, entry);

@@ -20,7 +20,7 @@
 /* Before Redis 7 an error that a script hands on begins with the script's name and line. */
 #define FAIL                                                                                       \
 	"local function fail(e) "                                                                      \
-	"return {err = string.gsub(e.err, '^@user_script: %d+: %-?', '')} end "
+	"return {err = string.gsub(e.err, '^@user_script: ?%d+: ?%-?', '')} end "
 
 /*
  * KEYS: the entry. ARGV: stamp, token, the token of a lease whose answer was lost, ms the lease lasts

@@ -121,20 +121,21 @@ int redis_port(const redis *r)
 	return r->port;
 }
 
+static void remove_file(const redis *r, const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s", r->directory, name);
+	unlink(path);
+}
+
 void redis_stop(redis *r)
 {
-	char log[96];
-
 	kill(r->pid, SIGKILL);
 	waitpid(r->pid, NULL, 0);
-	snprintf(log, sizeof(log), "%s/redis.log", r->directory);
-	unlink(log);
-	unlink(r->socket);
-	for (const char *const *name = (const char *const[]){"dump.rdb", NULL}; *name != NULL; name++)
-	{
-		snprintf(log, sizeof(log), "%s/%s", r->directory, *name);
-		unlink(log);
-	}
+	remove_file(r, "redis.sock");
+	remove_file(r, "redis.log");
+	remove_file(r, "dump.rdb"); /* a replica's */
 	rmdir(r->directory);
 	free(r);
 }

@@ -237,6 +237,9 @@ static void test_no_getex(void)
 	redis	  *old = redis_start((const char *const[]){"--rename-command", "GETEX", "", NULL});
 	sr_client *c, *other;
 	uint64_t   trips;
+	sr_inval  *q = sr_inval_new();
+
+	sr_flush_result r;
 
 	if (!CHECK(old != NULL, "a server without GETEX"))
 		return;
@@ -248,6 +251,15 @@ static void test_no_getex(void)
 	CHECK(is(look(other, "k"), "hit v") && is(look_flags(other, "none", 0), "missed") &&
 			  sr_client_stats(other)->round_trips == trips + 2,
 		  "in one round trip, too");
+	sr_inval_push(q, "k", 1, 0);
+	ask(c, "CONFIG SET min-replicas-to-write 1");
+	sr_flush(other, q, 0, &r);
+	ask(c, "CONFIG SET min-replicas-to-write 0");
+	CHECK(r.kept == 1 && is(look(other, "k"), "missed away"), "not while invalidations wait");
+	state.skew += 2000;
+	CHECK(is(look_flags(other, "k", 0), "missed"), "which go first");
+	look(c, "k");
+	fill(c, "k", "v", NULL);
 	look(c, "tagged");
 	CHECK(is(fill(c, "tagged", NULL, "red"), "filled") && is(look(other, "tagged"), "hit NULL"),
 		  "tags");
@@ -256,6 +268,7 @@ static void test_no_getex(void)
 	CHECK(is(look(other, "k"), "missed replica") &&
 			  is(look_flags(c, "tagged", 0), "missed replica"),
 		  "and nothing from a replica");
+	sr_inval_free(q);
 	sr_client_free(c);
 	sr_client_free(other);
 	redis_stop(old);
