@@ -46,11 +46,24 @@ static int free_port(void)
 static void become_redis(const redis *r, const char *const *more)
 {
 	char		port[16];
-	const char *words[MAX_WORDS] = {"redis-server", "--port",		port,		"--bind",
-									"127.0.0.1",	"--unixsocket", r->socket,	"--dir",
-									r->directory,	"--save",		"",			"--appendonly",
-									"no",			"--logfile",	"redis.log"};
-	int			n = 15;
+	const char *words[MAX_WORDS] = {"redis-server",
+									"--port",
+									port,
+									"--bind",
+									"127.0.0.1",
+									"--unixsocket",
+									r->socket,
+									"--dir",
+									r->directory,
+									"--save",
+									"",
+									"--appendonly",
+									"no",
+									"--logfile",
+									"redis.log",
+									"--repl-diskless-sync-delay",
+									"0"};
+	int			n = 17;
 
 	snprintf(port, sizeof(port), "%d", r->port);
 	for (; more != NULL && *more != NULL && n < MAX_WORDS - 1; more++)
