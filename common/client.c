@@ -289,6 +289,11 @@ void sr_client_count_unfilled(sr_client *c, sr_unfilled reason)
 		c->stats.cache_unfilled[reason]++;
 }
 
+void sr_client_note_kept(sr_client *c, uint64_t effects)
+{
+	c->stats.kept_elsewhere = effects;
+}
+
 void sr_client_note_outbox(sr_client *c, uint64_t rows, double age)
 {
 	c->stats.outbox_rows = rows;

@@ -131,7 +131,7 @@ static void collect(stats *s, sr_client *c)
 	stat_count(s, "invalidations_queued", from->invalidations_queued);
 	stat_count(s, "invalidations_sent", from->invalidations_sent);
 	stat_count(s, "invalidations_failed", from->invalidations_failed);
-	stat_count(s, "invalidations_waiting", sr_client_backlog(c));
+	stat_count(s, "invalidations_waiting", sr_client_backlog(c) + from->kept_elsewhere);
 	stat_count(s, "commands_queued", from->commands_queued);
 	stat_count(s, "commands_sent", from->commands_sent);
 	stat_count(s, "commands_failed", from->commands_failed);

@@ -332,8 +332,9 @@ void sq_courier_configure(sq_db *st)
 }
 
 /*
- * A delivery under way may go on as long as the commit it belongs to would have waited for it. What no
- * outbox has gets one more chance as long as that. What an outbox has is there for the next process.
+ * A delivery under way may go on as long as the commit it belongs to would have waited for it. What could
+ * not be delivered gets one more chance; not when Redis did not answer at all and an outbox has it for the
+ * next process, as that would take long.
  */
 void sq_courier_close(sq_db *st)
 {
@@ -343,14 +344,13 @@ void sq_courier_close(sq_db *st)
 	if (c == NULL)
 		return;
 	pthread_mutex_lock(&c->lock);
-	if (c->unsafe > atomic_load(&c->settled))
+	if (c->attempts > 0 && (c->unsafe > atomic_load(&c->settled) || c->failure.cls != SR_E_TIMEOUT))
 	{
-		if (c->retry_at > 0)
-			c->retry_at = sq_courier_now();
+		c->retry_at = 0;
 		sq_courier_wake(c);
 		sq_courier_wait(c, sq_courier_now() + most);
 	}
-	else if (c->attempts == 0 && sq_courier_behind(st))
+	else if (c->attempts == 0)
 		sq_courier_wait(c, (c->busy ? c->busy_since : sq_courier_now()) + most);
 	pthread_mutex_unlock(&c->lock);
 	stop(c);

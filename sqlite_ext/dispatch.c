@@ -114,6 +114,19 @@ void sq_courier_tell(const sq_db *st)
 				(unsigned long long) refused, sr_class_word(why.cls), why.msg);
 }
 
+size_t sq_courier_held(const sq_db *st)
+{
+	sq_courier *c = sq_courier_ours(st);
+	size_t		held;
+
+	if (c == NULL)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	held = c->held;
+	pthread_mutex_unlock(&c->lock);
+	return held;
+}
+
 uint64_t sq_courier_attempts(const sq_db *st, sr_err *failure)
 {
 	sq_courier *c = sq_courier_ours(st);

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#define DRAIN_ROWS 1000
-#define SHOWN_KEYS 100
+#define DRAIN_ROWS	1000
+#define SHOWN_KEYS	100
+#define SHOWN_BYTES ((size_t) 1000) /* of a key */
 
 /* ---- redis_stats ---- */
 
@@ -40,6 +41,7 @@ void sq_outbox_note(sq_db *st)
 	}
 	oldest = rows > 0 ? (double) now.tv_sec + (double) now.tv_nsec / 1e9 - oldest : 0;
 	sr_client_note_outbox(st->client, rows, oldest > 0 ? oldest : 0);
+	sr_client_note_kept(st->client, sq_courier_held(st));
 }
 
 /* ---- redis_outbox ---- */
@@ -57,7 +59,7 @@ typedef struct owed
 	sr_value	  cells[5];
 } owed;
 
-/* The effects without the key prefix, as everything else shows keys. */
+/* The effects without the key prefix, as everything else shows keys; a key of megabytes is cut. */
 static bool strip(const owed *o, sr_err *err)
 {
 	sr_inval_clear(o->bare);
@@ -68,6 +70,8 @@ static bool strip(const owed *o, sr_err *err)
 		const char *data = sr_inval_effect(o->effects, i, &kind, &len, NULL);
 
 		prefix = sq_prefix_of(o->st, kind, data, len);
+		if (kind != SR_EFFECT_COMMANDS && len - prefix > SHOWN_BYTES)
+			len = prefix + SHOWN_BYTES;
 		if (sr_inval_push_effect(o->bare, kind, data + prefix, len - prefix, 0) ==
 			SR_PUSH_NO_MEMORY)
 			return sr_fail_memory(err);
