@@ -12,6 +12,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/analyze.h"
 #include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -169,7 +170,8 @@ static void check_query(CachedPlanSource *source)
 	foreach (cell, source->query_list)
 		if (lfirst_node(Query, cell)->commandType == CMD_UTILITY)
 			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("%s cannot be cached", GetCommandTagName(source->commandTag)),
+							errmsg("%s cannot be cached",
+								   CreateCommandName(lfirst_node(Query, cell)->utilityStmt)),
 							errhint("The query must be a SELECT, or have a RETURNING clause.")));
 	if (source->resultDesc == NULL || source->resultDesc->natts != 1)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),

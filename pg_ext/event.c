@@ -172,7 +172,7 @@ static void check_trigger(Oid trigger, Oid function)
 		why = pg_trigger_refusal(t);
 		if (why != NULL)
 			pg_trigger_refuse(t, why);
-		pg_templates_check(rel, relation, t->tgnargs, t->tgargs);
+		pg_templates_check(rel, pg_tracking_home(rel, t), t->tgnargs, t->tgargs);
 	}
 	table_close(rel, AccessShareLock);
 }

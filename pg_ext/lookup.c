@@ -224,9 +224,8 @@ static void say_where(void *arg)
 {
 	const pg_lookup *l = arg;
 
-	errcontext(
-		"key template of redis_invalidate_on for table \"%s\"; redis_invalidate_off stops it",
-		get_rel_name(l->home));
+	errcontext("query in a key template of table \"%s\": see redis_invalidations()",
+			   get_rel_name(l->home));
 }
 
 void pg_lookup_check(Relation rel, Oid home, const char *source)

@@ -49,7 +49,7 @@ static const char *statement_refusal(const Trigger *trigger)
 const char *pg_trigger_refusal(const Trigger *trigger)
 {
 	if (trigger->tgnargs == 0)
-		return "it names no key";
+		return "it names no key, as in redis_invalidate('user:{id}')";
 	if (TRIGGER_FOR_ROW(trigger->tgtype))
 		return TRIGGER_FOR_AFTER(trigger->tgtype)
 				   ? NULL

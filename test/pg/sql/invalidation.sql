@@ -197,14 +197,20 @@ UPDATE users SET name = 'h' WHERE id = 1;
 DISCARD ALL;
 SELECT left_over();
 
--- two-phase commit is refused while keys are queued, and not otherwise
+-- two-phase commit: the outbox has the keys, whoever commits
+SELECT fill('user:1');
 BEGIN;
 UPDATE users SET name = 'i' WHERE id = 1;
 PREPARE TRANSACTION 'p';
+SELECT left_over(), count(*) FROM redis_outbox();
+COMMIT PREPARED 'p';
+SELECT redis_outbox_drain();
+SELECT left_over(), count(*) FROM redis_outbox();
 BEGIN;
-CREATE TABLE unrelated ();
+UPDATE users SET name = 'never' WHERE id = 1;
 PREPARE TRANSACTION 'p';
 ROLLBACK PREPARED 'p';
+SELECT redis_outbox_drain();
 
 -- off again
 SELECT redis_invalidate_off('users'), redis_invalidate_off('users') AS again;

@@ -116,21 +116,34 @@ INSERT INTO unlogged VALUES (1);
 SELECT left_over();
 DROP TABLE tmp, unlogged;
 
--- a column renamed under a trigger: an error that says what to do, and nothing lost
-CREATE TABLE renamed (id int);
+-- a column whose name a template has is not renamed or dropped under it
+CREATE TABLE renamed (id int, other int);
 SELECT redis_invalidate_on('renamed', 'r:{id}');
-INSERT INTO renamed VALUES (1);
 ALTER TABLE renamed RENAME id TO number;
-INSERT INTO renamed VALUES (2);
+ALTER TABLE renamed DROP id;
+ALTER TABLE renamed RENAME other TO another;
+ALTER TABLE renamed DROP another;
+INSERT INTO renamed VALUES (1);
+BEGIN;
+SELECT redis_invalidate_off('renamed');
+ALTER TABLE renamed RENAME id TO number;
 SELECT redis_invalidate_on('renamed', 'r:{number}');
+COMMIT;
 SELECT fill('r:3');
 INSERT INTO renamed VALUES (3);
 SELECT left_over();
--- and one whose type changes
+-- one whose type changes is another text
 ALTER TABLE renamed ALTER number TYPE text USING 'n' || number;
 SELECT fill('r:n3');
 DELETE FROM renamed WHERE number = 'n3';
 SELECT left_over();
+-- and where nothing looked, the next write says what to do
+ALTER EVENT TRIGGER sqlredis_check_ddl DISABLE;
+ALTER TABLE renamed RENAME number TO id;
+ALTER EVENT TRIGGER sqlredis_check_ddl ENABLE;
+INSERT INTO renamed VALUES ('x');
+SELECT redis_invalidate_on('renamed', 'r:{id}');
+INSERT INTO renamed VALUES ('x');
 DROP TABLE renamed;
 
 -- partitions: written directly, through the parent, moved between, attached, detached, truncated
