@@ -33,6 +33,11 @@
 #define TOUR_EVERY	5000  /* ms, at most */
 #define NO_WORKER	5000  /* ms until the next attempt to start one */
 #define NOT_NOW		30000 /* ms until a database that allows no connections is looked at again */
+/*
+ * When commits come one after the other, time for more of them to come along (us): a round for each would
+ * cost them more than it hurries.
+ */
+#define NAP 1000
 /* Bytes of the ring that are merged into one delivery. */
 #define ROUND_BYTES ((uint64) 4 * 1024 * 1024)
 
@@ -47,6 +52,7 @@ typedef struct drainer
 static drainer	   drainers[DRAINERS];
 static bool		   said_no_worker;
 static bool		   away; /* outboxes wait for the launcher's own Redis */
+static bool		   busy; /* more than one commit came at a time */
 static TimestampTz probe_at, sweep_at, tour_at;
 
 /* ---- databases ---- */
@@ -203,13 +209,14 @@ static uint64 gather(uint64 begin, uint64 end, sr_inval *durable, sr_inval *othe
 	return at;
 }
 
-/* Tell those who wrote the rows, and those who drain. */
-static void settle(uint64 begin, uint64 end, bool failed)
+/* Tell those who wrote the rows, and those who drain. How many entries there were. */
+static int settle(uint64 begin, uint64 end, bool failed)
 {
 	pg_ring_entry entry;
 	uint64		  at = begin;
+	int			  n = 0;
 
-	while (pg_ring_next(&at, end, &entry))
+	for (; pg_ring_next(&at, end, &entry); n++)
 	{
 		if (!OidIsValid(entry.relation))
 			continue;
@@ -219,6 +226,7 @@ static void settle(uint64 begin, uint64 end, bool failed)
 			pg_recent_note(entry.database, entry.relation, entry.id);
 	}
 	pg_ring_done(end, failed);
+	return n;
 }
 
 static void note_failure(const sr_flush_result *flushed)
@@ -240,6 +248,7 @@ static void send_ring(sr_client *client)
 	sr_flush_result flushed, also;
 	uint64			begin, end;
 
+	busy = false;
 	pg_ring_look(&begin, &end);
 	if (begin == end)
 		return;
@@ -254,7 +263,7 @@ static void send_ring(sr_client *client)
 	sr_flush(client, others, 0, &also);
 	note_failure(&also);
 	sr_flush(client, durable, SR_FLUSH_LEAVE | SR_FLUSH_ONLY | SR_FLUSH_NO_PATTERNS, &flushed);
-	settle(begin, end, flushed.kept > 0);
+	busy = settle(begin, end, flushed.kept > 0) > 1;
 	pg_host_rethrow();
 }
 
@@ -382,7 +391,9 @@ void pg_launcher_main(Datum argument)
 		next = work();
 		pgstat_report_activity(STATE_IDLE, "waiting for commits");
 		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
-		if (pg_ring_sleep() && ms > 0)
+		if (busy)
+			pg_usleep(NAP);
+		else if (pg_ring_sleep() && ms > 0)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
 							 pg_host_wait_event());
 	}
