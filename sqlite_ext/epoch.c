@@ -22,27 +22,29 @@
 #define LOOK_AGAIN 100
 
 /* Two lanes of FNV-1a with the finalizer of MurmurHash3. It scatters; it keeps no secret. */
-static void mix(unsigned char out[SR_EPOCH_SIZE], const void *data, size_t len)
+typedef struct hash
+{
+	uint64_t lanes[SR_EPOCH_SIZE / sizeof(uint64_t)];
+} hash;
+
+static void mix(hash *h, const void *data, size_t len)
 {
 	const unsigned char *p = data;
-	uint64_t			 lanes[2];
 
-	memcpy(lanes, out, sizeof lanes);
 	for (size_t i = 0; i < len; i++)
 	{
-		lanes[0] = (lanes[0] ^ p[i]) * UINT64_C(0x100000001b3);
-		lanes[1] = (lanes[1] ^ lanes[0] >> 32 ^ p[i]) * UINT64_C(0x100000001b3);
+		h->lanes[0] = (h->lanes[0] ^ p[i]) * UINT64_C(0x100000001b3);
+		h->lanes[1] = (h->lanes[1] ^ h->lanes[0] >> 32 ^ p[i]) * UINT64_C(0x100000001b3);
 	}
 	for (int i = 0; i < 2; i++)
 	{
-		lanes[i] = (lanes[i] ^ lanes[i] >> 33) * UINT64_C(0xff51afd7ed558ccd);
-		lanes[i] = (lanes[i] ^ lanes[i] >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+		h->lanes[i] = (h->lanes[i] ^ h->lanes[i] >> 33) * UINT64_C(0xff51afd7ed558ccd);
+		h->lanes[i] = (h->lanes[i] ^ h->lanes[i] >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
 	}
-	memcpy(out, lanes, sizeof lanes);
 }
 
 /* An inode's number is given to a new file as soon as it is free; when it was made is not. */
-static void mix_birth(unsigned char out[SR_EPOCH_SIZE], const char *path)
+static void mix_birth(hash *h, const char *path)
 {
 #ifdef STATX_BTIME
 	struct statx found;
@@ -51,15 +53,15 @@ static void mix_birth(unsigned char out[SR_EPOCH_SIZE], const char *path)
 	{
 		int64_t born[2] = {found.stx_btime.tv_sec, found.stx_btime.tv_nsec};
 
-		mix(out, born, sizeof born);
+		mix(h, born, sizeof born);
 	}
 #else
-	(void) out;
+	(void) h;
 	(void) path;
 #endif
 }
 
-static void mix_file(unsigned char out[SR_EPOCH_SIZE], const char *path)
+static void mix_file(hash *h, const char *path)
 {
 	struct stat found;
 
@@ -67,11 +69,11 @@ static void mix_file(unsigned char out[SR_EPOCH_SIZE], const char *path)
 	{
 		uint64_t identity[2] = {(uint64_t) found.st_dev, (uint64_t) found.st_ino};
 
-		mix(out, identity, sizeof identity);
-		mix_birth(out, path);
+		mix(h, identity, sizeof identity);
+		mix_birth(h, path);
 	}
 	else /* of a VFS that knows no files */
-		mix(out, path, strlen(path));
+		mix(h, path, strlen(path));
 }
 
 /* Is there a row to be read? *there; false: SQLite cannot tell. */
@@ -88,8 +90,8 @@ static bool has_row(sqlite3 *db, bool *there)
 	return sqlite3_finalize(stmt) == SQLITE_OK;
 }
 
-/* The file's row goes into out, which stays as it is when there is none. */
-static bool read_row(sqlite3 *db, unsigned char out[SR_EPOCH_SIZE])
+/* The file's row, if there is one. */
+static bool mix_row(hash *h, sqlite3 *db)
 {
 	sqlite3_stmt *stmt;
 	bool		  there;
@@ -105,36 +107,35 @@ static bool read_row(sqlite3 *db, unsigned char out[SR_EPOCH_SIZE])
 	if (stmt == NULL)
 		return false;
 	if (sqlite3_step(stmt) == SQLITE_ROW)
-		mix(out, sqlite3_column_blob(stmt, 0), SR_EPOCH_SIZE);
+		mix(h, sqlite3_column_blob(stmt, 0), SR_EPOCH_SIZE);
 	return sqlite3_finalize(stmt) == SQLITE_OK;
 }
 
 /* A process that was forked writes its own copy of a database in memory. */
-static void in_memory(sq_db *st, unsigned char out[SR_EPOCH_SIZE])
+static void mix_memory(hash *h, sq_db *st)
 {
 	pid_t process = getpid();
 
 	if (st->epoch_at == 0)
 		sqlite3_randomness(SR_EPOCH_SIZE, st->own_epoch);
-	memcpy(out, st->own_epoch, SR_EPOCH_SIZE);
-	mix(out, &process, sizeof process);
+	mix(h, st->own_epoch, SR_EPOCH_SIZE);
+	mix(h, &process, sizeof process);
 }
 
-static bool find_out(sq_db *st, unsigned char out[SR_EPOCH_SIZE])
+static bool find_out(sq_db *st)
 {
 	const char *path = sqlite3_db_filename(st->db, "main");
+	hash		h = {{0}};
 
-	memset(out, 0, SR_EPOCH_SIZE);
-	if (sr_without(DATABASE_EPOCH))
-		return true;
 	if (path == NULL || *path == '\0')
-	{
-		in_memory(st, out);
-		return true;
-	}
-	if (!read_row(st->db, out))
+		mix_memory(&h, st);
+	else if (!mix_row(&h, st->db))
 		return false;
-	mix_file(out, path);
+	else
+		mix_file(&h, path);
+	if (sr_without(DATABASE_EPOCH))
+		h = (hash){{0}};
+	memcpy(st->epoch, h.lanes, SR_EPOCH_SIZE);
 	return true;
 }
 
@@ -149,13 +150,8 @@ bool sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why)
 
 	if (st->epoch_at == 0 || now - st->epoch_at >= LOOK_AGAIN)
 	{
-		unsigned char found[SR_EPOCH_SIZE];
-
-		if (find_out(st, found))
-		{
-			memcpy(st->epoch, found, SR_EPOCH_SIZE);
+		if (find_out(st))
 			st->epoch_at = now > 0 ? now : 1;
-		}
 		else if (st->epoch_at == 0)
 		{
 			*why = SR_UNFILLED_EPOCH;

@@ -69,24 +69,24 @@ struct sq_db
 	bool	  enlisted; /* SQLite will tell us how the transaction ends */
 	bool	  begun;	/* SQLite took the table into the transaction */
 	bool	  dialled;	/* in this transaction */
+	bool	  outboxed; /* the running transaction's queue is in an outbox */
 	int		  depth;	/* of savepoints */
 	int		  instances;
 	sr_buf	  scratch;	/* a prefixed key */
-	bool	  outboxed; /* the running transaction's queue is in an outbox */
 	sr_inval *spare;	/* empty, for effects on their way from here to there */
 
 	/* outbox.c, courier.c */
 	struct sq_outbox  *outbox;
 	struct sq_courier *courier; /* NULL: nothing has needed one */
 
-	/* cached.c, leases.c */
-	struct sq_lease *leases;	   /* whose statement still runs */
-	int				 cached_depth; /* queries of redis_cached inside each other */
-
 	/* epoch.c */
 	unsigned char epoch[SR_EPOCH_SIZE];
 	unsigned char own_epoch[SR_EPOCH_SIZE]; /* random: of a database that is in no file */
 	int64_t		  epoch_at;					/* ms, when it was looked up; 0: never */
+
+	/* cached.c, leases.c */
+	struct sq_lease *leases;	   /* whose statement still runs */
+	int				 cached_depth; /* queries of redis_cached inside each other */
 
 	/* host.c */
 	bool	no_sql;		/* inside a commit or close: nothing may be asked of SQLite */

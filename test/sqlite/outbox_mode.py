@@ -362,8 +362,8 @@ def rows_may_hold_anything():
 
 @test
 def huge_rows_are_no_harm():
-    path = hostile(OUTBOX, ("INSERT INTO sqlredis_outbox (kind, data, created_at) VALUES ('key', zeroblob(30000000), 0)", ()),
-                   ("INSERT INTO sqlredis_outbox (kind, data, created_at) VALUES ('effects', zeroblob(30000000), 0)", ()),
+    path = hostile(OUTBOX, ("INSERT INTO sqlredis_outbox (kind, data, created_at) VALUES ('key', zeroblob(2000000), 0)", ()),
+                   ("INSERT INTO sqlredis_outbox (kind, data, created_at) VALUES ('effects', zeroblob(2000000), 0)", ()),
                    ("INSERT INTO sqlredis_outbox (kind, data, created_at) VALUES ('key', 'small', 0)", ()))
     fill("small")
     use(path)
