@@ -2,6 +2,8 @@
 
     campaign.py [--engines pg,sqlite] [--seed N] [--rounds N] [--operations N] [--no-preload] [--calm]
 
+COHERENCE_KEEP names a directory for the events of all processes, to be read afterwards.
+
 A round is so many operations long, however long they take. Nothing is decided by time but that a campaign
 which stands still has failed.
 """
@@ -18,7 +20,7 @@ from coherence.sessions import AWAY, Gone, SqlError, literal
 from coherence.world import World
 from harness import HarnessError, process, wait_for
 
-PATIENCE = 90.0  # seconds without an operation, or until what was left behind has been delivered
+PATIENCE = 30.0  # seconds without an operation, or until what was left behind has been delivered
 
 
 class Campaign:
@@ -33,7 +35,7 @@ class Campaign:
         self.ledger, self.engines = self.world.ledger, engines
         self.violations, self.faults = [], collections.Counter()
         self.rounds, self.begun = 0, time.monotonic()
-        self.seen_violations = 0
+        self.seen_violations, self.undelivered = 0, None
         self.world.start_workers()
 
     # ---- a round
@@ -121,15 +123,22 @@ class Campaign:
     def quiesce(self):
         for engine in self.engines:
             if engine == "pg":
-                self.settle_prepared()
-            wait_for("%s to deliver what it owes" % engine, lambda e=engine: self.drained(e), PATIENCE)
+                wait_for("PostgreSQL", self.settle_prepared, PATIENCE)
+            try:
+                wait_for("%s to deliver what it owes" % engine, lambda e=engine: self.drained(e), PATIENCE)
+            except HarnessError as error:
+                self.violation("%s; last: %s" % (error, self.undelivered))
         self.world.observe()
 
     def settle_prepared(self):
-        session = self.world.session("pg")
+        try:
+            session = self.world.session("pg")
+        except Gone:  # it recovers
+            return False
         for (gid,) in session.run("SELECT gid FROM pg_prepared_xacts"):
             session.run("COMMIT PREPARED %s" % literal(gid))
         session.close()
+        return True
 
     def drained(self, engine):
         """Nothing waits any more. PostgreSQL's worker must do that by itself; what was delivered already may
@@ -141,10 +150,15 @@ class Campaign:
             if not (engine == "pg" and self.preload) or not self.stale(session, engine):
                 session.value("SELECT redis_outbox_drain()")
                 left = int(session.value("SELECT count(*) FROM sqlredis_outbox"))
+                self.undelivered = "%d rows, first %s" % (left, session.run(
+                    "SELECT * FROM redis_outbox() LIMIT 2"))
                 session.close()
                 return left == 0
+            else:
+                self.undelivered = "stale: %s" % self.stale(session, engine)
             session.close()
         except (Gone, SqlError) as error:
+            self.undelivered = str(error)
             if isinstance(error, SqlError) and error.state not in AWAY | {"busy"}:
                 raise
         time.sleep(0.05)
@@ -241,7 +255,7 @@ class Campaign:
         self.seen_violations = self.ledger.total("violations")
         return True
 
-    def context(self, text, seconds=3.0, most=60):
+    def context(self, text, seconds=3.0, most=40):
         """What happened to that row before."""
         row = text.split("row ")[1].split(" ")[0].rstrip(":,") if "row " in text else None
         lines = []

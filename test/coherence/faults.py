@@ -174,6 +174,7 @@ class Failover(Fault):
         self.link.down()
         self.link.close()
         self.replica("REPLICAOF", "NO", "ONE")
+        self.replica.config = list(world.redis_config)  # also when it is started again
         world.redis = self.replica
         for proxy in world.proxies.values():
             proxy.redirect(self.replica)

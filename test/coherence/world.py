@@ -35,7 +35,7 @@ class World:
     def __init__(self, seed, engines, preload, roles=None, naive=False):
         self.seed, self.engines, self.roles = seed, engines, roles or ROLES
         self.naive = naive
-        self.directory = temp_dir("coherence")
+        self.directory = os.environ.get("COHERENCE_KEEP") or temp_dir("coherence")
         self.copy = os.path.join(self.directory, "copy")
         self.ledger = shared.Ledger(self.directory, create=True)
         self.ledgers = {engine: shared.Ledger(self.directory, engine) for engine in engines}

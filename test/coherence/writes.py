@@ -1,5 +1,7 @@
 """What a writer does in a transaction, and when it may believe that others will not see the past."""
 
+import time
+
 from . import ledger as shared
 from . import schema
 from .reads import Reader, Violation
@@ -12,7 +14,7 @@ class Writer(Reader):
     def __init__(self, ledger, number, name, counters, events, rng):
         super().__init__(ledger, counters, events, rng)
         self.number, self.name, self.count = number, name, 0
-        self.intended, self.nonce, self.warned = {}, None, False
+        self.intended, self.nonce, self.warned, self.deferred = {}, None, False, False
         self.common = [(self.one_statement, 20), (self.one_row, 15), (self.savepoints, 12), (self.many_rows, 8),
                        (self.delete_and_insert, 6), (self.rolled_back, 8), (self.own_read, 8),
                        (self.by_hand, 12), (self.read_before_invalidating, 6), (self.command_order, 2)]
@@ -21,7 +23,9 @@ class Writer(Reader):
         ways = self.common + (self.of_postgres() if self.session.name == "pg" else self.of_sqlite())
         way = self.rng.choices([w for w, _ in ways], [n for _, n in ways])[0]
         self.count += 1
-        self.intended, self.nonce = {}, "%s-%d" % (self.name, self.count)
+        self.intended, self.nonce, self.deferred = {}, "%s-%d" % (self.name, self.count), False
+        if self.session.name == "sqlite":
+            time.sleep(self.rng.choice([0, 0.001, 0.003]))  # its commits are fast: let somebody read
         way()
 
     def of_postgres(self):
@@ -54,7 +58,7 @@ class Writer(Reader):
         self.counters.commits += 1
         if warnings:
             self.warned = True  # an outage is said once: until a new session nothing is certain
-        if self.warned or self.ledger.get("commit_mode") != shared.SYNC:
+        if self.warned or self.deferred or self.ledger.get("commit_mode") != shared.SYNC:
             self.counters.unacknowledged += 1
             self.events("committed", self.nonce, self.intended, warnings)
             return
@@ -162,11 +166,11 @@ class Writer(Reader):
     def delete_and_insert(self):
         row = self.item()
         self.begin()
-        version = self.session.value("DELETE FROM items WHERE id = %d RETURNING version" % row)
-        if version is None:
+        deleted = self.session.run("DELETE FROM items WHERE id = %d RETURNING version, slot" % row)
+        if not deleted:
             self.rollback()
             return
-        self.insert(row, int(version) + 1, row)
+        self.insert(row, int(deleted[0][0]) + 1, int(deleted[0][1]))
         self.commit()
 
     def insert(self, row, version, slot, how="INSERT"):
@@ -206,6 +210,7 @@ class Writer(Reader):
 
     def invalidate(self, row):
         if self.rng.random() < 0.15:
+            self.deferred = True  # a worker may scan later
             self.session.value("SELECT redis_invalidate_pattern('hand:*')")
         else:
             self.session.value("SELECT redis_invalidate(%s)" % literal("hand:%d" % row))
@@ -288,6 +293,7 @@ class OutsideWriter(Writer):
     def step(self):
         self.count += 1
         self.intended, self.nonce = {}, "%s-%d" % (self.name, self.count)
+        time.sleep(self.rng.uniform(0, 0.02))  # there is one of it, and nobody answers for its speed
         self.begin()
         self.session.value("UPDATE outer_items SET version = version + 1, nonce = %s WHERE id = %d RETURNING 1"
                            % (literal(self.nonce), self.rng.choice(schema.OUTER)))
