@@ -43,6 +43,15 @@ static void mix(hash *h, const void *data, size_t len)
 	}
 }
 
+static void mix_number(hash *h, uint64_t n)
+{
+	unsigned char bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (unsigned char) (n >> 8 * i);
+	mix(h, bytes, sizeof bytes);
+}
+
 /* An inode's number is given to a new file as soon as it is free; when it was made is not. */
 static void mix_birth(hash *h, const char *path)
 {
@@ -51,9 +60,8 @@ static void mix_birth(hash *h, const char *path)
 
 	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &found) == 0 && (found.stx_mask & STATX_BTIME))
 	{
-		int64_t born[2] = {found.stx_btime.tv_sec, found.stx_btime.tv_nsec};
-
-		mix(h, born, sizeof born);
+		mix_number(h, (uint64_t) found.stx_btime.tv_sec);
+		mix_number(h, found.stx_btime.tv_nsec);
 	}
 #else
 	(void) h;
@@ -67,9 +75,8 @@ static void mix_file(hash *h, const char *path)
 
 	if (stat(path, &found) == 0)
 	{
-		uint64_t identity[2] = {(uint64_t) found.st_dev, (uint64_t) found.st_ino};
-
-		mix(h, identity, sizeof identity);
+		mix_number(h, (uint64_t) found.st_dev);
+		mix_number(h, (uint64_t) found.st_ino);
 		mix_birth(h, path);
 	}
 	else /* of a VFS that knows no files */
@@ -114,12 +121,10 @@ static bool mix_row(hash *h, sqlite3 *db)
 /* A process that was forked writes its own copy of a database in memory. */
 static void mix_memory(hash *h, sq_db *st)
 {
-	pid_t process = getpid();
-
 	if (st->epoch_at == 0)
 		sqlite3_randomness(SR_EPOCH_SIZE, st->own_epoch);
 	mix(h, st->own_epoch, SR_EPOCH_SIZE);
-	mix(h, &process, sizeof process);
+	mix_number(h, (uint64_t) getpid());
 }
 
 static bool find_out(sq_db *st)

@@ -51,7 +51,8 @@ bool sq_key_allowed(const sq_settings *s, const char *key, size_t len, sr_buf *s
 void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 /* Hand changed settings to the client. A malformed URL fails every later call, not this one. */
 void sq_configure(sq_db *st);
-void sq_configure_client(const sq_db *st, sr_client *client);
+/* patient: it comes back by itself, and need not dial more than once. */
+void sq_configure_client(const sq_db *st, sr_client *client, bool patient);
 
 /* ---- main.c: the connection's state ---- */
 
@@ -72,8 +73,8 @@ struct sq_db
 	bool	  outboxed; /* the running transaction's queue is in an outbox */
 	int		  depth;	/* of savepoints */
 	int		  instances;
-	sr_buf	  scratch;	/* a prefixed key */
-	sr_inval *spare;	/* empty, for effects on their way from here to there */
+	sr_buf	  scratch; /* a prefixed key */
+	sr_inval *spare;   /* empty, for effects on their way from here to there */
 
 	/* outbox.c, courier.c */
 	struct sq_outbox  *outbox;
