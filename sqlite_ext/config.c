@@ -117,7 +117,7 @@ static const char *url_text(const sq_settings *s)
 	return s->url != NULL ? s->url : getenv("REDIS_URL");
 }
 
-void sq_configure_client(const sq_db *st, sr_client *client)
+void sq_configure_client(const sq_db *st, sr_client *client, bool patient)
 {
 	const sq_settings *s = &st->settings;
 	char			   client_name[40];
@@ -132,7 +132,7 @@ void sq_configure_client(const sq_db *st, sr_client *client)
 		.connect_timeout = s->connect_timeout,
 		.command_timeout = s->command_timeout,
 		.commit_timeout = s->commit_timeout,
-		.retries = (int) s->retries,
+		.retries = patient ? 0 : (int) s->retries,
 		.max_reply = (size_t) s->max_reply,
 		.pending_max = (size_t) s->pending_max,
 		.cache_lease = s->cache_lease,
@@ -147,7 +147,7 @@ void sq_configure(sq_db *st)
 	if (st->configured)
 		return;
 	st->configured = true;
-	sq_configure_client(st, st->client);
+	sq_configure_client(st, st->client, false);
 	sq_courier_configure(st);
 	sq_outbox_look_again(st);
 }

@@ -241,7 +241,7 @@ static sq_courier *new_courier(sq_db *st)
 	sr_owner_set(&c->owner);
 	if (c->wake >= 0 && c->client != NULL && c->incoming != NULL && c->work != NULL)
 	{
-		sq_configure_client(st, c->client);
+		sq_configure_client(st, c->client, true);
 		return c;
 	}
 	free_courier(c);
@@ -325,7 +325,7 @@ void sq_courier_configure(sq_db *st)
 	if (c == NULL)
 		return;
 	stop(c);
-	sq_configure_client(st, c->client);
+	sq_configure_client(st, c->client, true);
 	c->retry_at = 0;
 	if (sq_courier_behind(st))
 		start(c);

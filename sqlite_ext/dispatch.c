@@ -168,6 +168,17 @@ static void tell(const sr_flush_result *result, bool outboxed)
 		sr_class_word(result->err.cls), result->err.msg);
 }
 
+/* While Redis is away, the courier gets it at once. */
+static void tell_kept(const sq_db *st)
+{
+	sr_flush_result result = {0};
+
+	if (sq_courier_attempts(st, &result.err) == 0)
+		return;
+	result.kept = sq_courier_held(st);
+	tell(&result, false);
+}
+
 /* The client's backlog goes to the courier. Without a thread it stays, and goes with the next call. */
 static uint64_t hand_over(sq_db *st, bool safe)
 {
@@ -201,7 +212,10 @@ void sq_send(sq_db *st)
 
 	sq_catch_up(st);
 	if (sq_courier_behind(st) && sq_courier_give(st, st->queue, false) != 0)
+	{
+		tell_kept(st);
 		return;
+	}
 	flush_into(st, st->queue, 0, &result);
 	tell(&result, false);
 	if (sr_client_backlog(st->client) > 0)
@@ -227,7 +241,10 @@ uint64_t sq_deliver(sq_db *st, bool outboxed)
 		}
 	}
 	if (number != 0)
+	{
+		tell_kept(st);
 		return number;
+	}
 	flush_into(st, st->queue, SR_FLUSH_COMMIT, &result);
 	tell(&result, outboxed);
 	if (sr_client_backlog(st->client) > 0)

@@ -1,5 +1,5 @@
 -- redis_config: every setting, its default, its limits; the password never comes out.
-SELECT name, redis_config(name) FROM (SELECT column1 AS name FROM (VALUES ('password'), ('key_prefix'), ('connect_timeout'), ('command_timeout'), ('commit_timeout'), ('retries'), ('on_error'), ('max_reply'), ('pending_max'), ('invalidate_keys'), ('trigger_mode')));
+SELECT name, redis_config(name) FROM (SELECT column1 AS name FROM (VALUES ('password'), ('key_prefix'), ('connect_timeout'), ('command_timeout'), ('commit_timeout'), ('retries'), ('on_error'), ('max_reply'), ('pending_max'), ('invalidate_keys'), ('trigger_mode'), ('trigger_commands'), ('durability'), ('commit_mode'), ('cache_lease'), ('cache_wait')));
 SELECT redis_config('url') LIKE 'redis://127.0.0.1:%', redis_config('url') = redis_url();
 .print == refused
 SELECT redis_config('nosuch');
@@ -11,6 +11,11 @@ SELECT redis_config('retries', -1);
 SELECT redis_config('max_reply', 99999999999999999999);
 SELECT redis_config('on_error', 'panic');
 SELECT redis_config('trigger_mode', 'tem');
+SELECT redis_config('trigger_commands', 2);
+SELECT redis_config('durability', 'disk');
+SELECT redis_config('commit_mode', 'later');
+SELECT redis_config('cache_lease', 60001);
+SELECT redis_config('cache_wait', -1);
 SELECT redis_config('key_prefix', CAST(x'610062' AS TEXT));
 SELECT redis_config();
 SELECT redis_config('url', 'b', 'c');

@@ -7,7 +7,8 @@ import sqlite3
 from harness import Redis, equal, main, sqlite, temp_dir, test, true
 
 DETERMINISTIC, DIRECT_ONLY, INNOCUOUS = 0x800, 0x80000, 0x200000
-FROM_TRIGGERS = {"redis_invalidate"}
+# These look for themselves who calls: outbox.py.
+FROM_TRIGGERS = {"redis_invalidate", "redis_invalidate_tag", "redis_invalidate_pattern", "redis_on_commit"}
 redis = Redis()
 
 
