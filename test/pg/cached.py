@@ -1,0 +1,546 @@
+"""redis_cached and its kin: who may fill, with which snapshot, and whose epoch it is."""
+
+import os
+import shutil
+import signal
+
+from harness import Postgres, Redis, SqlError, Wire, contains, equal, main, run, temp_dir, test, true, wait_for
+from harness.process import give_to
+
+redis = Redis()
+server = Postgres(redis.url, settings={"max_connections": "140", "sqlredis.cache_wait": "'30s'", "sqlredis.cache_lease": "'60s'"})
+server.database("d")
+server.sql("CREATE TABLE t (v int); INSERT INTO t VALUES (1); CREATE TABLE u (v int);"
+           "SELECT redis_invalidate_on('t', 'k')", "d")
+
+READ = "SELECT redis_cached('k', 600, 'SELECT v FROM t')"
+LOCK = "SELECT pg_advisory_lock(7)"
+UNLOCK = "SELECT pg_advisory_unlock(7)"
+ENTRY = "k:sqlredis{k}"
+
+
+def wire(cluster=server, database="d"):
+    return Wire(cluster.host, cluster.port, cluster.name, database)
+
+
+def counter(session, name):
+    return int(session.value("SELECT value FROM redis_stats() WHERE name = 'cache_%s'" % name))
+
+
+def waiting_for_lock():
+    return int(server.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+
+
+def set_value(v, cluster=server):
+    cluster.sql("UPDATE t SET v = %d" % v, "d")
+
+
+class During:
+    """A statement is stopped in the middle of its work: with During(session, sql) as running: ... running.result()"""
+
+    def __init__(self, session, statement):
+        self.session = session
+        self.holder = wire()
+        self.holder.run(LOCK)
+        session.send(statement)
+        wait_for("the statement", lambda: waiting_for_lock() == 1)
+
+    def __enter__(self):
+        return self
+
+    def go_on(self):
+        self.holder.run(UNLOCK)
+        return self.session.result()
+
+    def __exit__(self, *exception):
+        self.holder.close()
+
+
+# ---- snapshots ----
+
+@test
+def the_query_sees_what_was_committed_before_the_lease():
+    session, other = wire(), wire()
+    set_value(1)
+    with During(session, "SELECT redis_cached('k' || l::text, 600, 'SELECT v FROM t') FROM pg_advisory_xact_lock(7) l") as running:
+        set_value(2)
+        equal(running.go_on(), [["2"]])
+    equal(other.value(READ), "2")
+    equal(counter(other, "hits"), 1)
+
+
+@test
+def what_is_committed_while_the_query_runs_voids_the_lease():
+    session, other = wire(), wire()
+    set_value(1)
+    with During(session, "SELECT redis_cached('k', 600, 'SELECT v FROM t, pg_advisory_xact_lock(7)')") as running:
+        set_value(2)
+        equal(running.go_on(), [["1"]])
+    equal(counter(session, "unfilled_lease_lost"), 1)
+    equal(other.value(READ), "2")
+
+
+@test
+def a_statement_does_not_fill_what_it_saw_before_its_lease():
+    session, other = wire(), wire()
+    fill = ("SELECT redis_cache_fill('k', g.lease, (SELECT v FROM t)::text, 600) FROM pg_advisory_xact_lock(7) l,"
+            " LATERAL redis_cache_get('k' || l::text) g")
+    set_value(1)
+    with During(session, fill) as running:
+        set_value(2)
+        equal(running.go_on(), [["f"]])
+    equal(counter(session, "unfilled_isolation"), 1)
+    equal(other.value(READ), "2")
+    # the lease is given back
+    equal(counter(other, "waits"), 0)
+    # a transaction that was there before, and is not any more
+    redis("FLUSHALL")
+    writer = wire()
+    writer.run("BEGIN; UPDATE t SET v = 3")
+    with During(session, fill) as running:
+        writer.run("COMMIT")
+        equal(running.go_on(), [["f"]])
+    # one that goes on does not matter, nor does nothing at all
+    redis("FLUSHALL")
+    writer.run("BEGIN; UPDATE u SET v = 3; SELECT txid_current()")
+    with During(session, fill) as running:
+        equal(running.go_on(), [["t"]])
+    writer.run("ROLLBACK")
+    equal(other.value(READ), "3")
+
+
+GET_FILL = """
+CREATE OR REPLACE FUNCTION report() RETURNS text LANGUAGE plpgsql %s AS $$
+DECLARE
+    got record;
+    computed text;
+    filled boolean;
+BEGIN
+    PERFORM pg_advisory_lock(7);
+    SELECT * INTO got FROM redis_cache_get('k');
+    PERFORM pg_advisory_unlock(7);
+    computed := (SELECT v FROM t);
+    filled := redis_cache_fill('k', got.lease, computed, 600);
+    RETURN computed || filled;
+END $$"""
+
+
+@test
+def a_function_that_gets_computes_and_fills():
+    session, other = wire(), wire()
+    set_value(1)
+    session.run(GET_FILL % "VOLATILE")
+    with During(session, "SELECT report()") as running:
+        set_value(2)
+        equal(running.go_on(), [["2true"]])
+    equal(other.value(READ), "2")
+    # a STABLE one computes with the snapshot of its caller
+    redis("FLUSHALL")
+    session.run(GET_FILL % "STABLE")
+    with During(session, "SELECT report()") as running:
+        set_value(3)
+        equal(running.go_on(), [["2false"]])
+    equal(other.value(READ), "3")
+    # in one transaction, and across several
+    redis("FLUSHALL")
+    session.run("BEGIN")
+    lease = session.value("SELECT lease FROM redis_cache_get('k')")
+    set_value(4)
+    redis("FLUSHALL")
+    lease = session.value("SELECT lease FROM redis_cache_get('k')")
+    equal(session.value("SELECT redis_cache_fill('k', '%s', v::text, 600) FROM t" % lease), "t")
+    session.run("COMMIT")
+    equal(other.value(READ), "4")
+
+
+@test
+def an_older_snapshot_answers_and_does_not_fill():
+    session, other = wire(), wire()
+    for level in ("REPEATABLE READ", "SERIALIZABLE"):
+        set_value(1)
+        session.run("BEGIN ISOLATION LEVEL %s; SELECT v FROM t" % level)
+        set_value(2)
+        equal(session.value(READ), "1")
+        equal(session.run("SELECT * FROM redis_cache_get('k')"), [[None, None]])
+        lease = other.value("SELECT lease FROM redis_cache_get('k')")
+        equal(session.value("SELECT redis_cache_fill('k', '%s', '1', 600)" % lease), "f")
+        session.run("COMMIT")
+        equal(other.value(READ), "2")
+        # a hit is a hit
+        session.run("BEGIN ISOLATION LEVEL %s" % level)
+        equal(session.value("SELECT redis_cached('k', 600, 'nonsense')"), "2")
+        session.run("COMMIT")
+
+
+@test
+def own_writes_are_not_filled():
+    session, other = wire(), wire()
+    redis("FLUSHALL")
+    session.run("BEGIN; UPDATE u SET v = 1; INSERT INTO u VALUES (99)")
+    equal(session.value("SELECT redis_cached('own', 600, 'SELECT max(v) FROM u')"), "99")
+    equal(session.run("SELECT * FROM redis_cache_get('own')"), [[None, None]])
+    session.run("ROLLBACK")
+    equal(other.value("SELECT redis_cached('own', 600, 'SELECT coalesce(max(v), 0) FROM u')"), "0")
+    # written by the query itself, in a savepoint, by a function
+    for query in ("INSERT INTO u VALUES (5) RETURNING v", "SELECT txid_current() * 0 + 5",
+                  "WITH w AS (INSERT INTO u VALUES (5) RETURNING v) SELECT v FROM w"):
+        session.run("BEGIN")
+        equal(session.value("SELECT redis_cached('own2', 600, '%s')" % query), "5")
+        session.run("ROLLBACK")
+        equal(redis("EXISTS", "own2:sqlredis{own2}"), 0, query)
+    lease = session.value("SELECT lease FROM redis_cache_get('own3')")
+    session.run("BEGIN; SAVEPOINT s; INSERT INTO u VALUES (6); ROLLBACK TO s")
+    equal(session.value("SELECT redis_cache_fill('own3', '%s', '6', 600)" % lease), "f")
+    session.run("ROLLBACK")
+
+
+@test
+def what_this_transaction_invalidates_is_no_hit():
+    session, other = wire(), wire()
+    set_value(1)
+    equal(other.value(READ), "1")
+    session.run("BEGIN; UPDATE t SET v = 2")
+    equal(session.value(READ), "2")
+    equal(other.value(READ), "1")
+    equal(session.run("SELECT * FROM redis_cache_get('k')"), [[None, None]])
+    session.run("SAVEPOINT s; SELECT redis_invalidate('other')")
+    session.run("ROLLBACK")
+    equal(session.value(READ), "1")
+    equal(counter(session, "hits"), 1)
+    # without a write: the query still sees what it should, and nobody else does
+    session.run("BEGIN; SELECT redis_invalidate('k')")
+    equal(session.value("SELECT redis_cached('k', 600, 'SELECT 5')"), "5")
+    session.run("SAVEPOINT s; SELECT redis_invalidate('j')")
+    lease = other.value("SELECT lease FROM redis_cache_get('j')")
+    equal(session.value("SELECT redis_cache_fill('j', '%s', 'x', 600)" % lease), "f")
+    session.run("ROLLBACK TO s")
+    session.run("COMMIT")
+    equal(other.value(READ), "1")
+
+
+@test
+def a_read_only_transaction_fills():
+    session, other = wire(), wire()
+    redis("FLUSHALL")
+    session.run("SET default_transaction_read_only = on")
+    equal(session.value(READ), other.value(READ))
+    equal(counter(other, "hits"), 1)
+
+
+# ---- many ----
+
+@test
+def many_that_miss_at_once_run_the_query_once():
+    redis("FLUSHALL")
+    sessions = [wire() for _ in range(100)]
+    holder = wire()
+    holder.run(LOCK)
+    for session in sessions:
+        session.send("SELECT redis_cached('once', 600, 'SELECT redis_incr(''runs'') FROM pg_advisory_xact_lock_shared(7)')")
+    # one runs the query, the others wait for it
+    wait_for("all of them", lambda: int(server.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event_type IN ('Lock', 'Extension')")) == 100)
+    equal(waiting_for_lock(), 1)
+    holder.run(UNLOCK)
+    equal({tuple(session.result()[0]) for session in sessions}, {("1",)})
+    equal(redis("GET", "runs"), b"1")
+    equal(sum(counter(session, "fills") for session in sessions), 1)
+    equal(sum(counter(session, "hits") for session in sessions), 99)
+    for session in sessions + [holder]:
+        session.close()
+
+
+@test
+def who_waits_too_long_answers_without_filling():
+    session, other = wire(), wire()
+    redis("FLUSHALL")
+    set_value(1)
+    true(other.value("SELECT lease FROM redis_cache_get('k')"))
+    session.run("SET sqlredis.cache_wait = '30ms'")
+    equal(session.value(READ), "1")
+    equal((counter(session, "waits"), counter(session, "unfilled_waited"), counter(session, "fills")), (1, 1, 0))
+    # the wait can be cancelled
+    session.run("SET sqlredis.cache_wait = '60s'")
+    session.send(READ)
+    wait_for("the wait", lambda: server.sql("SELECT wait_event_type FROM pg_stat_activity WHERE pid = %d" % session.pid) == "Extension")
+    server.sql("SELECT pg_cancel_backend(%d)" % session.pid)
+    try:
+        session.result()
+        raise AssertionError("not cancelled")
+    except SqlError as error:
+        equal(error.state, "57014")
+    redis("FLUSHALL")
+    equal(session.value(READ), "1")
+
+
+@test
+def a_query_that_fails_gives_its_lease_back():
+    session, other = wire(), wire()
+    redis("FLUSHALL")
+    for setting, query, state in (("", "SELECT 1 / 0", "22012"), ("", "SELECT nonsense", "42703"),
+                                  ("SET statement_timeout = '50ms'", "SELECT 1 FROM pg_sleep(60)", "57014")):
+        session.run(setting or "SELECT 1")
+        try:
+            session.run("SELECT redis_cached('fails', 600, '%s')" % query)
+            raise AssertionError("no error")
+        except SqlError as error:
+            equal(error.state, state)
+        session.run("RESET statement_timeout")
+        equal(redis("EXISTS", "fails:sqlredis{fails}"), 0, query)
+    equal(counter(session, "unfilled_failed"), 3)
+    with During(session, "SELECT redis_cached('fails', 600, 'SELECT 1 FROM pg_advisory_xact_lock(7)')"):
+        equal(redis("EXISTS", "fails:sqlredis{fails}"), 1)
+        server.sql("SELECT pg_cancel_backend(%d)" % session.pid)
+        try:
+            session.result()
+            raise AssertionError("not cancelled")
+        except SqlError as error:
+            equal(error.state, "57014")
+        equal(redis("EXISTS", "fails:sqlredis{fails}"), 0)
+    # caught by the caller, the connection is as good as before
+    equal(session.run("DO $$ BEGIN PERFORM redis_cached('fails', 600, 'SELECT 1 / 0'); EXCEPTION WHEN division_by_zero THEN NULL; END $$;"
+                      "SELECT redis_cached('fails', 600, 'SELECT 5')"), [["5"]])
+    equal(other.value("SELECT redis_cached('fails', 600, 'nonsense')"), "5")
+
+
+# ---- outages ----
+
+@test
+def without_redis_the_database_answers():
+    session = wire()
+    set_value(1)
+    equal(session.value(READ), "1")
+    redis.stop()
+    try:
+        said = []
+        for _ in range(3):
+            equal(session.value(READ), "1")
+            said += session.warnings
+            equal(session.run("SELECT * FROM redis_cache_get('k')"), [[None, None]])
+            equal(session.value("SELECT redis_cache_fill('k', '%s', 'v', 600)" % ("0" * 64)), "f")
+            said += session.warnings
+        equal(len(said), 1, said)
+        contains(said[0], "the cache cannot be used, the database answers")
+        true(counter(session, "unfilled_away") >= 3)
+        equal(session.value("SELECT redis_cached('other', 600, 'SELECT 1')"), "1")
+        try:
+            session.run("SELECT redis_cached('k', 600, 'SELECT 1 / 0')")
+            raise AssertionError("no error")
+        except SqlError as error:
+            equal(error.state, "22012")
+    finally:
+        redis.start()
+    wait_for("Redis", lambda: session.value("SELECT ok FROM redis_health()") == "t")
+    equal(session.value(READ), "1")
+    hits = counter(session, "hits")
+    equal(session.value(READ), "1")
+    equal(counter(session, "hits"), hits + 1)
+    # another outage is another warning
+    redis.stop()
+    try:
+        session.run(READ)
+        equal(len(session.warnings), 1)
+    finally:
+        redis.start()
+
+
+@test
+def redis_goes_while_the_query_runs():
+    session = wire()
+    redis("FLUSHALL")
+    try:
+        with During(session, "SELECT redis_cached('k', 600, 'SELECT v FROM t, pg_advisory_xact_lock(7)')") as running:
+            redis.stop()
+            equal(running.go_on(), [["1"]])
+        equal(len(session.warnings), 1)
+    finally:
+        redis.start()
+
+
+@test
+def settings_that_cannot_be_used_are_errors():
+    session = wire()
+    session.run("SET sqlredis.url = ''")
+    for call in (READ, "SELECT * FROM redis_cache_get('k')", "SELECT redis_cache_fill('k', 'l', 'v', 1)"):
+        try:
+            session.run(call)
+            raise AssertionError("no error")
+        except SqlError as error:
+            equal(error.state, "22023")
+
+
+# ---- epochs ----
+
+class Copy(Postgres):
+    """A cluster that was copied from another one, with sockets of its own."""
+
+    def __init__(self, origin, data, settings=None):  # pylint: disable=super-init-not-called
+        self.__dict__.update(origin.__dict__)
+        self.directory = temp_dir("copy")
+        self.host = os.path.join(self.directory, "run")
+        self.log = os.path.join(self.directory, "postgres.log")
+        os.mkdir(self.host)
+        give_to(self.user, self.host)
+        self.data = data
+        self.configure(dict({"unix_socket_directories": "'%s'" % self.host}, **(settings or {})))
+        self.start()
+
+
+def base_backup(*options):
+    place = temp_dir("backup")
+    give_to(server.user, place)
+    data = place + "/data"
+    run([server.client_bindir + "/pg_basebackup", "-h", server.host, "-p", str(server.port), "-U", server.name, "-D", data, "-c", "fast"]
+        + list(options), user=server.user, env=server.env)
+    return data
+
+
+def cached_before(cluster=server, database="d"):
+    """Is a cached answer still one?"""
+    return cluster.sql("SELECT redis_cached('epoch', 600, 'SELECT ''no''')", database) == "yes"
+
+
+def cache(cluster=server, database="d"):
+    redis("FLUSHALL")
+    equal(cluster.sql("SELECT redis_cached('epoch', 600, 'SELECT ''yes''')", database), "yes")
+    true(cached_before(cluster, database))
+
+
+@test
+def a_restart_keeps_and_a_crash_voids():
+    cache()
+    server.restart()
+    true(cached_before())
+    server.process.send_signal(signal.SIGQUIT)
+    server.process.wait()
+    server.start()
+    true(not cached_before())
+    # a backend that is killed takes the others with it
+    cache()
+    session = wire()
+    os.kill(session.pid, signal.SIGKILL)
+    wait_for("the crash", lambda: "all server processes terminated; reinitializing" in server.log_text())
+    wait_for("recovery", server._up_or_dead)  # pylint: disable=protected-access
+    true(not cached_before())
+
+
+@test
+def a_database_made_from_another_is_another():
+    cache()
+    for strategy in ("wal_log", "file_copy"):
+        cache()
+        server.sql("CREATE DATABASE clone_%s TEMPLATE d STRATEGY %s" % (strategy, strategy))
+        true(not cached_before(server, "clone_" + strategy))
+        cache(server, "clone_" + strategy)
+        true(not cached_before())
+    equal(server.sql("SELECT count(*) FROM sqlredis_epoch", "clone_wal_log"), "2")
+
+
+@test
+def the_row_is_made_once_and_is_no_write():
+    server.database("fresh")
+    sessions = [wire(database="fresh") for _ in range(20)]
+    for session in sessions:
+        session.run("BEGIN")
+    for i, session in enumerate(sessions):
+        session.send("SELECT redis_cached('fresh', 600, 'SELECT %d'), redis_cached('fresh', 600, 'SELECT %d')" % (i, i))
+    answers = {value for session in sessions for value in session.result()[0]}
+    equal(len(answers), 1)
+    equal(sum(counter(session, "fills") for session in sessions), 1)
+    for session in sessions:
+        equal(session.value("SELECT txid_current_if_assigned()"), None)
+        session.run("ROLLBACK")
+    equal(server.sql("SELECT count(*), min(length(epoch)) FROM sqlredis_epoch", "fresh"), "1|16")
+    # in the very first transaction, which is rolled back
+    server.database("rolled")
+    equal(server.sql("BEGIN; SELECT redis_cached('rolled', 600, 'SELECT 1'); ROLLBACK; SELECT redis_cached('rolled', 600, 'SELECT 2')", "rolled"), "1\n1")
+    # while it is being looked at and vacuumed
+    server.sql("VACUUM sqlredis_epoch; VACUUM FULL sqlredis_epoch", "rolled")
+    equal(server.sql("SELECT redis_cached('rolled', 600, 'SELECT 3')", "rolled"), "1")
+    # emptied by hand: what was cached is void, also for sessions that knew it
+    session = wire(database="rolled")
+    equal(session.value("SELECT redis_cached('rolled', 600, 'SELECT 3')"), "1")
+    server.sql("TRUNCATE sqlredis_epoch", "rolled")
+    equal(session.value("SELECT redis_cached('rolled', 600, 'SELECT 4')"), "4")
+    # locked: nobody waits
+    server.sql("TRUNCATE sqlredis_epoch", "rolled")
+    holder = wire(database="rolled")
+    holder.run("BEGIN; LOCK TABLE sqlredis_epoch")
+    equal(session.value("SELECT redis_cached('rolled', 600, 'SELECT 5')"), "5")
+    equal(counter(session, "unfilled_no_epoch"), 1)
+    holder.run("ROLLBACK")
+    # one that would survive a crash does not count
+    server.sql("ALTER TABLE sqlredis_epoch SET LOGGED", "rolled")
+    equal(session.value("SELECT redis_cached('rolled', 600, 'SELECT 6')"), "6")
+    equal(counter(session, "unfilled_no_epoch"), 2)
+    # an extension that comes again
+    server.sql("DROP EXTENSION sqlredis; CREATE EXTENSION sqlredis", "rolled")
+    equal(session.value("SELECT redis_cached('rolled', 600, 'SELECT 7')"), "7")
+    equal(session.value("SELECT redis_cached('rolled', 600, 'SELECT 8')"), "7")
+
+
+@test
+def a_standby_answers_and_its_promotion_voids():
+    set_value(1)
+    standby = Copy(server, base_backup("-R"))
+    try:
+        cache()
+        # behind: it must not fill what it has
+        standby.sql("SELECT pg_wal_replay_pause()")
+        wait_for("the pause", lambda: standby.sql("SELECT pg_get_wal_replay_pause_state()") == "paused")
+        set_value(2)
+        reader = wire(standby)
+        equal(reader.value(READ), "1")
+        equal(reader.run("SELECT * FROM redis_cache_get('k')"), [[None, None]])
+        standby.sql("SELECT pg_wal_replay_resume()")
+        wait_for("the standby", lambda: standby.sql("SELECT v FROM t", "d") == "2")
+        equal(reader.value(READ), "2")
+        true(counter(reader, "unfilled_recovery") >= 2)
+        lease = wire().value("SELECT lease FROM redis_cache_get('k')")
+        equal(reader.value("SELECT redis_cache_fill('k', '%s', 'x', 600)" % lease), "f")
+        redis("DEL", ENTRY)
+        # promoted: nothing of the old primary's counts, and what it fills itself does
+        cache()
+        standby.sql("SELECT pg_promote()")
+        true(not cached_before(standby))
+        cache(standby)
+        equal(reader.value("SELECT redis_cached('epoch', 600, 'nonsense')"), "yes")
+    finally:
+        standby.stop()
+
+
+@test
+def copies_and_old_copies_of_the_files():
+    cache()
+    restored = Copy(server, base_backup("-X", "stream"))
+    try:
+        true(not cached_before(restored))
+    finally:
+        restored.stop()
+    # of a stopped cluster: nothing in the database tells, but where its files are does
+    cache()
+    server.stop()
+    place = temp_dir("cold")
+    run(["cp", "-a", server.data, place + "/data"])
+    run(["chmod", "755", place])
+    server.start()
+    true(cached_before())
+    cold = Copy(server, place + "/data")
+    try:
+        true(not cached_before(cold))
+        cache()
+        true(not cached_before(cold))
+    finally:
+        cold.stop()
+    # put back in its place
+    cache()
+    server.stop()
+    shutil.rmtree(server.data)
+    run(["cp", "-a", place + "/data", server.data])
+    server.configure({"unix_socket_directories": "'%s'" % server.host})
+    server.start()
+    true(not cached_before())
+
+
+if __name__ == "__main__":
+    main()
