@@ -20,7 +20,6 @@
 
 static const char *const names[] = {
 	[PG_OUTBOX] = "sqlredis_outbox",
-	[PG_OUTBOX_SEQUENCE] = "sqlredis_outbox_id",
 	[PG_EPOCH] = "sqlredis_epoch",
 };
 

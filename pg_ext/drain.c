@@ -310,6 +310,33 @@ Datum pg_call_outbox(FunctionCallInfo fcinfo, const sr_command *cmd)
 	return (Datum) 0;
 }
 
+/* What a REFRESH of the outbox finds in it: the rows that are there. */
+EXPORTED_FUNCTION(pg_redis_outbox_rows);
+
+Datum pg_redis_outbox_rows(PG_FUNCTION_ARGS)
+{
+	TupleDesc		 desc;
+	Tuplestorestate *store = pg_materialize(fcinfo, &desc);
+	TableScanDesc	 scan = begin_look();
+	HeapTuple		 tuple;
+
+	if (scan == NULL)
+		return (Datum) 0;
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Datum values[OUTBOX_COLUMNS];
+		bool  nulls[OUTBOX_COLUMNS] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		values[0] = Int64GetDatum(outbox_row_id(scan->rs_rd, tuple));
+		values[1] = TimestampTzGetDatum(created_at(scan->rs_rd, tuple));
+		values[2] = PointerGetDatum(effects_of(scan->rs_rd, tuple));
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	end_look(scan);
+	return (Datum) 0;
+}
+
 void pg_outbox_note(sr_client *client)
 {
 	TimestampTz	  now = GetCurrentTimestamp();

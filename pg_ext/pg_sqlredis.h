@@ -174,8 +174,7 @@ Datum pg_call_grant(FunctionCallInfo fcinfo, const sr_command *cmd);
 
 typedef enum pg_own
 {
-	PG_OUTBOX, /* table sqlredis_outbox(id bigint, created_at timestamptz, effects bytea) */
-	PG_OUTBOX_SEQUENCE, /* sqlredis_outbox_id */
+	PG_OUTBOX, /* sqlredis_outbox(id bigint, created_at timestamptz, effects bytea) */
 	PG_EPOCH /* unlogged table sqlredis_epoch(epoch bytea, system_identifier bigint, database oid) */
 } pg_own;
 

@@ -29,7 +29,7 @@
 #define DRAINERS	4	  /* at the same time */
 #define RESTART		1	  /* s, after the launcher ended unexpectedly */
 #define PROBE_EVERY 1000  /* ms, while outboxes wait for Redis */
-#define SWEEP_EVERY 60000 /* ms */
+#define SWEEP_EVERY 10000 /* ms */
 #define TOUR_EVERY	5000  /* ms, at most */
 #define NO_WORKER	5000  /* ms until the next attempt to start one */
 #define NOT_NOW		30000 /* ms until a database that allows no connections is looked at again */

@@ -1853,16 +1853,22 @@ COMMENT ON FUNCTION redis_invalidate() IS
 	'Trigger: queues the keys that its arguments, templates such as user:{id}, name.';
 
 -- What committed transactions owe Redis, written by the transactions themselves and deleted when it is
--- delivered: see redis_outbox(). Rows of this database speak of no other one, so a dump has none of them.
+-- delivered: see redis_outbox(). A materialized view, because no publication holds one: a subscriber to
+-- all tables need not have the extension. Rows come and go behind SQL's back; REFRESH keeps them.
 
-CREATE SEQUENCE sqlredis_outbox_id CACHE 32;
-CREATE TABLE sqlredis_outbox (id bigint NOT NULL, created_at timestamptz NOT NULL, effects bytea NOT NULL)
-	WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE FUNCTION redis_outbox_rows(OUT id bigint, OUT created_at timestamptz, OUT effects bytea)
+	RETURNS SETOF record
+	LANGUAGE C
+	AS 'MODULE_PATHNAME', 'pg_redis_outbox_rows';
+REVOKE ALL ON FUNCTION redis_outbox_rows() FROM PUBLIC;
+CREATE MATERIALIZED VIEW sqlredis_outbox USING heap
+	WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)
+	AS SELECT id, created_at, effects FROM redis_outbox_rows();
 
 -- Emptied by crash recovery and by a promotion: what was cached before is then void.
 
 CREATE UNLOGGED TABLE sqlredis_epoch (epoch bytea NOT NULL, system_identifier bigint NOT NULL,
-	database oid NOT NULL);
+	database oid NOT NULL) USING heap;
 
 -- Keeps triggers and their templates true when tables change.
 
