@@ -133,6 +133,8 @@ void sq_lease_release(sq_db *st, const char *key, size_t len, const char *lease)
 {
 	const sr_host host = sq_host(st);
 
+	if (sr_client_busy(st->client))
+		return;
 	/* Those who wait for the fill shall not, also when this wait would end at once. */
 	st->no_sql = true;
 	st->give_up_at = host.now_ms(st) + st->settings.commit_timeout;
@@ -176,6 +178,12 @@ static void ask_database(sqlite3_context *ctx, const call *c, const sr_cached *c
 	sr_err	  err = {0};
 	bool	  leased = cached->found == SR_CACHE_LEASED, ok;
 
+	if (leased && sq_pragma_is_on(c->st->db, "read_uncommitted"))
+	{
+		leased = false;
+		sq_lease_release(c->st, c->key, c->key_len, cached->lease);
+		sr_client_count_unfilled(c->client, SR_UNFILLED_ISOLATION);
+	}
 	c->st->cached_depth++;
 	ok = sq_answer_query(c->st->db, c->sql, c->sql_len, c->n, c->args, &answer, &err);
 	c->st->cached_depth--;

@@ -18,8 +18,8 @@
 
 #include "mutation.h"
 
-/* How long what was found holds: a hit shall not wait for a file. ms */
-#define LOOK_AGAIN 100
+/* How long what was found holds: a hit shall neither wait for a file nor keep a writer from it. ms */
+#define LOOK_AGAIN 1000
 
 /* Two lanes of FNV-1a with the finalizer of MurmurHash3. It scatters; it keeps no secret. */
 typedef struct hash
@@ -127,6 +127,15 @@ static void mix_memory(hash *h, sq_db *st)
 	mix_number(h, (uint64_t) getpid());
 }
 
+/* Another file has been put in the place of the one that this connection has open. */
+static bool was_replaced(sqlite3 *db)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+		   moved != 0;
+}
+
 static bool find_out(sq_db *st)
 {
 	const char *path = sqlite3_db_filename(st->db, "main");
@@ -145,23 +154,23 @@ static bool find_out(sq_db *st)
 }
 
 /*
- * A file that is locked just now is the one it was a moment ago. One that was never read has no epoch yet:
- * *why, and the cache is left alone.
+ * A file that is locked just now is the one it was a moment ago. One that was never read has no epoch yet,
+ * and one that is at its place no more has none that others share: *why, and the cache is left alone.
  */
 bool sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why)
 {
 	const sr_host host = sq_host(st);
 	int64_t		  now = host.now_ms(st);
 
+	*why = SR_UNFILLED_EPOCH;
 	if (st->epoch_at == 0 || now - st->epoch_at >= LOOK_AGAIN)
 	{
+		if (was_replaced(st->db) && !sr_without(DATABASE_EPOCH))
+			return false;
 		if (find_out(st))
 			st->epoch_at = now > 0 ? now : 1;
 		else if (st->epoch_at == 0)
-		{
-			*why = SR_UNFILLED_EPOCH;
 			return false;
-		}
 	}
 	memcpy(out, st->epoch, SR_EPOCH_SIZE);
 	return true;

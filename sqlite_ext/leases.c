@@ -128,7 +128,8 @@ static bool look_up(sq_lease *l, sr_client *client, sr_err *err)
 						 &l->cached, err))
 		return false;
 	if (l->cached.found == SR_CACHE_LEASED && !sr_without(STATEMENT_RULE) &&
-		reads_more(l->st->db, only_statement(l->st->db)))
+		(reads_more(l->st->db, only_statement(l->st->db)) ||
+		 sq_pragma_is_on(l->st->db, "read_uncommitted")))
 	{
 		sq_lease_release(l->st, l->key.data, l->key.len, l->cached.lease);
 		sr_client_count_unfilled(client, SR_UNFILLED_ISOLATION);

@@ -373,6 +373,7 @@ uint64_t sq_relation_fingerprint(const sq_relation *r);
 /* sqlite3_mprintf's format; NULL and err on failure. */
 sqlite3_stmt *sq_prepare(sqlite3 *db, sr_err *err, const char *fmt, ...);
 bool		  sq_exec(sqlite3 *db, sr_err *err, const char *fmt, ...);
+bool		  sq_pragma_is_on(sqlite3 *db, const char *name);
 /* A copy of a column's text, "" for NULL: sqlite3_malloc'ed. */
 char *sq_column_copy(sqlite3_stmt *stmt, int i);
 

@@ -53,3 +53,12 @@ char *sq_column_copy(sqlite3_stmt *stmt, int i)
 
 	return sqlite3_mprintf("%s", text != NULL ? text : "");
 }
+
+bool sq_pragma_is_on(sqlite3 *db, const char *name)
+{
+	sqlite3_stmt *stmt = sq_prepare(db, NULL, "PRAGMA %s", name);
+	bool on = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int(stmt, 0);
+
+	sqlite3_finalize(stmt);
+	return on;
+}

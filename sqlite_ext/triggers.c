@@ -11,15 +11,6 @@
 
 /* ---- what is asked ---- */
 
-static bool pragma_is_on(sqlite3 *db, const char *name)
-{
-	sqlite3_stmt *stmt = sq_prepare(db, NULL, "PRAGMA %s", name);
-	bool on = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int(stmt, 0);
-
-	sqlite3_finalize(stmt);
-	return on;
-}
-
 /* Is it a file, and not in memory or temporary? Only that can be another process's, or outlive this one. */
 static bool is_file(sqlite3 *db, const char *schema)
 {
@@ -40,14 +31,14 @@ static sq_mode choose_mode(const sq_db *st, const sq_relation *r)
 /* What SQLite would do later: refuse the triggers, or evict rows that they cannot see. */
 static bool check_limits(sqlite3 *db, const sq_relation *r, sq_mode mode, sr_err *err)
 {
-	if (mode == SQ_MODE_MAIN && !pragma_is_on(db, "trusted_schema"))
+	if (mode == SQ_MODE_MAIN && !sq_pragma_is_on(db, "trusted_schema"))
 		return sr_fail(
 			err, SR_E_OPTION,
 			"Use redis_config('trigger_mode', 'outbox'), or 'temp' for triggers that every "
 			"connection creates for itself, or PRAGMA trusted_schema = ON.",
 			"trusted_schema is off: SQLite would refuse the triggers of \"%.100s\"", r->name);
 	for (int i = 0; i < r->unique_count; i++)
-		if (r->uniques[i].opaque && !pragma_is_on(db, "recursive_triggers"))
+		if (r->uniques[i].opaque && !sq_pragma_is_on(db, "recursive_triggers"))
 			return sr_fail(err, SR_E_OPTION,
 						   "PRAGMA recursive_triggers = ON, in every connection that writes, makes "
 						   "SQLite report the rows that OR REPLACE deletes through it.",

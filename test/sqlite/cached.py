@@ -587,6 +587,46 @@ def a_file_that_was_put_back_has_another_epoch():
 
 
 @test
+def who_still_reads_a_file_that_was_replaced_leaves_the_cache_alone():
+    path, db = new_file()
+    db.execute("PRAGMA journal_mode = DELETE").fetchall()
+    shutil.copy(path, path + ".copy")
+    os.replace(path + ".copy", path)
+    change = Change(db)
+    equal(value(db, QUERY), "old")
+    other = connect(path)
+    other.execute("UPDATE t SET v = 'new'")
+    equal(value(other, QUERY), "new")
+    equal(value(db, QUERY), "old")
+    equal(row(db, "SELECT value, lease FROM redis_cache_get('t:1')"), (None, None))
+    equal(change(), {"unfilled_no_epoch": 3})
+    other.close()
+    db.close()
+
+
+@test
+def what_is_not_committed_is_not_filled_by_who_may_read_it():
+    path = os.path.join(temp_dir("sqlite"), "shared.db")
+    uri = "file:%s?cache=shared" % path
+    writer, reader = connect(uri, uri=True), connect(uri, uri=True)
+    writer.execute("CREATE TABLE t (id, v)")
+    writer.execute("INSERT INTO t VALUES (1, 'old')")
+    redis("FLUSHALL")
+    reader.execute("PRAGMA read_uncommitted = ON")
+    writer.execute("BEGIN")
+    writer.execute("UPDATE t SET v = 'uncommitted'")
+    change = Change(reader)
+    equal(value(reader, QUERY), "uncommitted")
+    equal(row(reader, "SELECT value, lease FROM redis_cache_get('k')"), (None, None))
+    equal(change(), {"misses": 2, "unfilled_isolation": 2})
+    writer.execute("ROLLBACK")
+    reader.execute("PRAGMA read_uncommitted = OFF")
+    equal(value(reader, QUERY), "old")
+    writer.close()
+    reader.close()
+
+
+@test
 def two_processes_with_one_file_share_what_is_cached_and_databases_in_memory_do_not():
     path, db = new_file()
     value(db, QUERY)

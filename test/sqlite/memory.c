@@ -46,7 +46,7 @@ static int value(sqlite3 *db, const char *sql)
 
 static const char *const script[] = {
 	"CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)",
-	"SELECT redis_invalidate_on('t', 't:{id}', 'v:{v}')",
+	"SELECT redis_invalidate_on('t', 't:{id}', 'v:{v}', 'SELECT v FROM t WHERE id = {id} -- q')",
 	"SELECT * FROM redis_invalidations",
 	"SELECT redis_set('t:1', 1)",
 	"BEGIN",
@@ -58,6 +58,10 @@ static const char *const script[] = {
 	"SELECT * FROM redis_pending",
 	"SELECT key, redis_get(key) FROM redis_scan('t:*')",
 	"COMMIT",
+	"SELECT redis_cached('c', 60, 'SELECT v FROM t WHERE id = $1', 1)",
+	"SELECT redis_cached('c', 60, 'SELECT 1'), redis_del('c:sqlredis{c}')",
+	"SELECT lease FROM redis_cache_get('c')",
+	"SELECT redis_cache_fill('c', lease, 'v', 60, 'tag') FROM redis_cache_get('d')",
 	"SELECT redis_mset('m:' || value, value, 60), redis_del_agg('gone') FROM json_each('[1, 2, "
 	"3]')",
 	"SELECT key, value, arg_key2 FROM redis_mget('m:1', NULL, 'm:2', 'none')",
