@@ -1,0 +1,150 @@
+"""Templates that are queries, among other sessions: what they see, what they leave behind."""
+
+from harness import Postgres, Redis, SqlError, Wire, equal, main, test, true, wait_for
+
+redis = Redis()
+server = Postgres(redis.url)
+server.database("d")
+
+
+def wire():
+    return Wire(server.host, server.port, server.name, "d")
+
+
+def keys(session):
+    return sorted(row[0] for row in session.run("SELECT key FROM redis_pending()"))
+
+
+def fresh():
+    """Two users, one of them in a team; the sessions of two clients."""
+    server.sql("DROP TABLE IF EXISTS members, users CASCADE; CREATE TABLE users (id int PRIMARY KEY, name text);"
+               "CREATE TABLE members (user_id int REFERENCES users ON DELETE CASCADE, team int);"
+               "INSERT INTO users VALUES (1), (2); INSERT INTO members VALUES (1, 10);"
+               "SELECT redis_invalidate_on('users', 'SELECT ''team:'' || team FROM members WHERE user_id = {id}')", "d")
+    redis("FLUSHALL")
+    return wire(), wire()
+
+
+@test
+def what_others_commit_is_seen_at_every_isolation_level():
+    for level in ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"):
+        writer, other = fresh()
+        writer.run("BEGIN ISOLATION LEVEL %s; SELECT count(*) FROM members; INSERT INTO members VALUES (1, 11)" % level)
+        other.run("INSERT INTO members VALUES (1, 12)")
+        other.run("BEGIN; INSERT INTO members VALUES (1, 13)")
+        writer.run("UPDATE users SET name = 'x' WHERE id = 1")
+        equal(keys(writer), ["team:10", "team:11", "team:12"], level)
+        writer.run("ROLLBACK")
+        other.run("ROLLBACK")
+
+
+@test
+def a_row_that_waited_to_be_deleted():
+    writer, other = fresh()
+    other.run("BEGIN; INSERT INTO members VALUES (1, 12)")
+    redis("MSET", "team:10", "v", "team:12", "v")
+    writer.send("DELETE FROM users WHERE id = 1")
+    wait_for("the DELETE", lambda: server.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1")
+    other.run("COMMIT")
+    writer.result()
+    # the member that came while the statement waited has gone with the user
+    equal(server.sql("SELECT count(*) FROM members", "d"), "0")
+    equal(redis("EXISTS", "team:10", "team:12"), 0)
+
+
+@test
+def what_it_reads_changes_its_shape():
+    writer, other = fresh()
+    writer.run("UPDATE users SET name = 'x'")
+    for change in ("ALTER TABLE members ADD COLUMN note text", "CREATE INDEX ON members (user_id)", "ALTER TABLE members ALTER team TYPE bigint",
+                   "ALTER TABLE members ALTER team TYPE text", "ALTER TABLE users ADD more int", "ALTER TABLE users ALTER name TYPE varchar(10)",
+                   "ANALYZE members, users", "VACUUM FULL members"):
+        other.run(change)
+        writer.run("BEGIN; UPDATE users SET name = 'y' WHERE id = 1")
+        equal(keys(writer), ["team:10"], change)
+        writer.run("ROLLBACK")
+    # both in one transaction
+    writer.run("BEGIN; ALTER TABLE members RENAME TO old_members; CREATE TABLE members AS SELECT 1 AS user_id, 77 AS team;"
+               "UPDATE users SET name = 'z' WHERE id = 1")
+    equal(keys(writer), ["team:77"])
+    writer.run("ROLLBACK; BEGIN; UPDATE users SET name = 'z' WHERE id = 1")
+    equal(keys(writer), ["team:10"])
+    writer.run("ROLLBACK")
+
+
+@test
+def one_that_is_cancelled_or_fails_works_the_next_time():
+    writer, other = fresh()
+    server.sql("SELECT redis_invalidate_on('users', 'SELECT ''team:'' || team FROM members, pg_advisory_xact_lock_shared(7) WHERE user_id = {id}',"
+               "'SELECT 1 / {id}')", "d")
+    other.run("SELECT pg_advisory_lock(7)")
+    writer.send("UPDATE users SET name = 'x' WHERE id = 1")
+    wait_for("the lookup", lambda: server.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "1")
+    server.sql("SELECT pg_cancel_backend(%d)" % writer.pid)
+    try:
+        writer.result()
+        raise AssertionError("not cancelled")
+    except SqlError as error:
+        equal(error.state, "57014")
+    other.run("SELECT pg_advisory_unlock(7)")
+    writer.run("BEGIN; SAVEPOINT s")
+    try:
+        writer.run("INSERT INTO users VALUES (0)")
+        raise AssertionError("no error")
+    except SqlError as error:
+        equal(error.state, "22012")
+    writer.run("ROLLBACK TO s; SELECT current_setting('search_path'), current_setting('row_security')")
+    equal(writer.run("SELECT current_setting('row_security'), current_user"), [["on", server.name]])
+    other.run("ALTER TABLE members ADD more int")
+    writer.run("UPDATE users SET name = 'x' WHERE id = 1")
+    equal(keys(writer), ["1", "team:10"])
+    writer.run("COMMIT")
+
+
+@test
+def a_writer_cannot_be_made_to_do_what_the_owner_wants():
+    server.sql("CREATE ROLE owner LOGIN; GRANT CREATE ON SCHEMA public TO owner; CREATE TABLE loot (who text)", "d")
+    server.sql("CREATE TABLE trap (id int);"
+               "CREATE FUNCTION public.grab() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.loot VALUES (current_user);"
+               " RETURN 'x'; END $$; CREATE FUNCTION public.leave() RETURNS text LANGUAGE plpgsql AS"
+               " $$ BEGIN EXECUTE 'CREATE TEMP TABLE left_behind AS SELECT 1'; RETURN 'x'; END $$", "d", "owner")
+    server.sql("GRANT EXECUTE ON FUNCTION redis_invalidate(), redis_invalidate_on(regclass, text[]) TO owner", "d")
+    writer = wire()
+    for function in ("grab", "leave"):
+        server.sql("SELECT redis_invalidate_on('trap', 'SELECT %s()')" % function, "d", "owner")
+        try:
+            writer.run("INSERT INTO trap VALUES (1)")
+            raise AssertionError("no error")
+        except SqlError as error:
+            equal(error.state, "42501", str(error))
+    equal(server.sql("SELECT count(*) FROM loot", "d"), "0")
+    server.sql("DROP TABLE trap, loot; DROP FUNCTION grab, leave; DROP OWNED BY owner; DROP ROLE owner", "d")
+
+
+@test
+def plans_go_with_their_tables():
+    writer = wire()
+    writer.run("""
+        CREATE TABLE stays (id int); SELECT redis_invalidate_on('stays', 'SELECT ''s:'' || {id}');
+        DO $$ BEGIN
+            FOR i IN 1..300 LOOP
+                INSERT INTO stays VALUES (i);
+                CREATE TEMP TABLE comes (id int);
+                PERFORM redis_invalidate_on('comes', 'SELECT ''c:'' || {id}');
+                EXECUTE format('INSERT INTO comes VALUES (%s)', i);
+                DROP TABLE comes;
+            END LOOP;
+            ASSERT (SELECT count(*) FROM redis_pending()) = 600;
+        END $$""")
+    true(int(writer.value("SELECT count(*) FROM pg_backend_memory_contexts WHERE name IN ('sqlredis template', 'CachedPlanSource', 'SPI Plan')")) < 600)
+    # a row costs no memory that stays
+    writer.run("INSERT INTO stays SELECT generate_series(1, 20000)")
+    before = int(writer.value("SELECT sum(used_bytes) FROM pg_backend_memory_contexts"))
+    writer.run("BEGIN; UPDATE stays SET id = id; ROLLBACK")
+    after = int(writer.value("SELECT sum(used_bytes) FROM pg_backend_memory_contexts"))
+    true(after - before < 1000000, "%d bytes" % (after - before))
+    writer.run("DROP TABLE stays")
+
+
+if __name__ == "__main__":
+    main()
