@@ -49,7 +49,7 @@ class Campaign:
         self.rounds += 1
         self.ledger.set("round", self.rounds)
         lossy = self.lossy if self.lossy is not None else rng.random() < 0.5
-        mode = rng.choice(self.modes)
+        mode = self.modes[(self.rounds + self.seed) % len(self.modes)]
         if mode == shared.ASYNC and not self.preload and "pg" in self.engines and len(self.engines) == 1:
             mode = shared.SYNC
         self.ledger.set("commit_mode", mode)

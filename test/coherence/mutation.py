@@ -19,9 +19,34 @@ ROUNDS, OPERATIONS, FAULTS = 3, 3000, 6
 PG, SQLITE, BOTH = "pg", "sqlite", "pg,sqlite"
 LIMIT = 240  # seconds for a program
 
-# Which engines' campaigns are asked, with which options; and which named tests: file and part of a name.
+KILLS, SERVERS, TRANSACTIONS = ("test/coherence/reliability/%s.py" % name
+                                for name in ("kills", "servers", "transactions"))
+# Which engines' campaigns are asked, and which named tests: a file and a part of their names. A program of
+# test/core is named without its directory.
 PLAN = {
-    "LEASE": (BOTH, [], []),
+    "LEASE": (BOTH, [(SERVERS, "a_lost_lease")]),
+    "AFTER_COMMIT": (BOTH, [(TRANSACTIONS, "rolled_back_in_every_form")]),
+    "OUTBOX": (BOTH, [(KILLS, "without_the_worker"), (KILLS, "commit_wal")]),
+    "SERVER_EPOCH": (BOTH, [(SERVERS, "restored"), (SERVERS, "promoted"), (SERVERS, "and_back")]),
+    "DATABASE_EPOCH": ("", [(KILLS, "took_back"), ("test/sqlite/cached.py", "epoch")]),
+    "ISOLATION_RULE": (BOTH, [("test/sqlite/cached.py", "a_snapshot_that_is_older")]),
+    "OWN_WRITES_RULE": (BOTH, [("test/sqlite/cached.py", "that_has_written")]),
+    "STATEMENT_RULE": (BOTH, [("test/sqlite/cached.py", "statement")]),
+    "SNAPSHOT_ORDER": (BOTH, [(TRANSACTIONS, "a_lease_is_taken")]),
+    "RECOVERY_RULE": ("", [("test/pg/cached.py", "standby")]),
+    "QUEUED_RULE": (BOTH, [("test/sqlite/cached.py", "own_writes")]),
+    "IDEMPOTENT_SYNC": (SQLITE, [(TRANSACTIONS, "tried_again")]),
+    "DEPTH_TAGS": (BOTH, [(TRANSACTIONS, "half_rolled_back")]),
+    "ROLLBACK": (BOTH, [(TRANSACTIONS, "rolled_back_in_every_form")]),
+    "DEDUPE": (BOTH, [(SERVERS, "runs_once")]),
+    "TAG_ORDER": (BOTH, [("test_cache_tags", "")]),
+    "EVICTED_TAG": ("", [("test_cache_tags", "")]),
+    "FRESH_TOKEN": ("", [("test_cache", ""), ("test_cache_network", "")]),
+    "WRITE_GUARD": (BOTH, [(SERVERS, "refuses"), (SERVERS, "demoted")]),
+    "ENTRY_KEY": (BOTH, [(SERVERS, "a_lost_lease")]),
+    "PREPARED": (PG, [(TRANSACTIONS, "prepared_here")]),
+    "RING_FALLBACK": (PG, [("test/pg/worker.py", "ring")]),
+    "COMMAND_ORDER": (BOTH, [(TRANSACTIONS, "the_last_word")]),
 }
 
 
@@ -44,6 +69,8 @@ def copy_tree(name):
         with open(path) as file:
             if "mutation.h" in file.read() and uses(root, path):
                 os.remove(path[:-2] + ".o")
+    for path in ("common/libsqlredis.a", "sqlite/sqlredis.so", "pg/sqlredis.so"):
+        os.remove(os.path.join(root, "build", path))
     return root
 
 
@@ -89,13 +116,22 @@ def why(said):
     return said.strip().splitlines()[-1][:160] if said.strip() else ""
 
 
-def campaign(root, engines, options):
+def named(root, path, part):
+    if path.endswith(".py"):
+        return run(root, [path], TEST=part)
+    flag = "-DSR_WITHOUT=SR_WITHOUT_" + os.path.basename(root)
+    subprocess.run(["make", "-s", "-j2", "build/test/plain/" + path], cwd=root, check=True,
+                   env=dict(os.environ, CPPFLAGS=flag, MAKEFLAGS=""))
+    return run(root, ["-c", "import subprocess, sys; sys.exit(subprocess.call(['build/test/plain/%s']))" % path])
+
+
+def campaign(root, engines):
     """(caught, seconds, why)"""
     spent = 0.0
     for seed in SEEDS:
         failed, seconds, said = run(root, ["test/coherence/campaign.py", "--engines", engines, "--seed",
                                            str(seed), "--rounds", str(ROUNDS), "--operations",
-                                           str(OPERATIONS), "--faults", str(FAULTS)] + options)
+                                           str(OPERATIONS), "--faults", str(FAULTS)])
         spent += seconds
         with open(os.path.join(root, "campaign.log"), "a") as file:
             file.write(said)
@@ -106,15 +142,15 @@ def campaign(root, engines, options):
 
 def try_flag(name):
     """[(what, caught, seconds, why)]"""
-    engines, options, named = PLAN.get(name, (BOTH, [], []))
+    engines, tests = PLAN[name]
     root, results = build(name), []
     for engine in engines.split(",") if engines else []:
-        results.append(("campaign, " + engine,) + campaign(root, engine, options))
-    for path, part in named:
-        failed, seconds, said = run(root, [path], TEST=part)
+        results.append(("campaign, " + engine,) + campaign(root, engine))
+    for path, part in tests:
+        failed, seconds, said = named(root, path, part)
         with open(os.path.join(root, "named.log"), "a") as file:
             file.write(said)
-        results.append(("%s: %s" % (path, part), failed, seconds, why(said)))
+        results.append(((os.path.basename(path) + " " + part).strip(), failed, seconds, why(said)))
     return results
 
 
