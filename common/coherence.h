@@ -88,6 +88,13 @@ bool sr_effects_json(const void *data, size_t len, size_t limit, sr_buf *out, sr
 /* The whole key of a tag's record, and of a key's coherent entry. false: no memory. */
 bool sr_tag_key(const char *prefix, size_t prefix_len, const char *tag, size_t len, sr_buf *out);
 bool sr_entry_key(const char *key, size_t len, sr_buf *out);
+/*
+ * Is the key a tag's record, or the id of commands that were run? No pattern deletes those: fills that are
+ * under way would be let pass, and commands run a second time.
+ */
+#define SR_TAG_WORD	 "sqlredis:tag:"  /* behind the key prefix */
+#define SR_DONE_WORD "sqlredis:done:" /* before the id in hexadecimal digits */
+bool sr_is_record(const char *key, size_t len);
 
 /* ---- flush.c, deliver.c: deliver effects, keep what could not be delivered ------------------------- */
 

@@ -212,7 +212,7 @@ static bool write_commands(sr_delivery *d, const batch *b, sr_argv *cmd)
 	const char *data = sr_inval_effect(d->list, b->from, &kind, &len, NULL);
 
 	names->len = 0;
-	if (!sr_buf_str(names, "sqlredis:done:"))
+	if (!sr_buf_str(names, SR_DONE_WORD))
 		return false;
 	for (size_t i = 0; i < SR_COMMANDS_ID; i++)
 		if (!sr_buf_fmt(names, "%02x", (unsigned char) data[i]))

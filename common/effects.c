@@ -23,7 +23,8 @@ static const struct
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-static const char tag_prefix[] = "sqlredis:tag:";
+static const char tag_word[] = SR_TAG_WORD;
+static const char done_word[] = SR_DONE_WORD;
 
 const char *sr_effect_name(sr_effect kind)
 {
@@ -262,11 +263,11 @@ static int add_command(const char *data, size_t len, size_t *pos, sr_buf *out)
 /* What people call it: a tag's record is called by its tag. */
 static void name_tag(const char **data, size_t *len)
 {
-	const char *found = memmem(*data, *len, tag_prefix, sizeof tag_prefix - 1);
+	const char *found = memmem(*data, *len, tag_word, sizeof tag_word - 1);
 
 	if (found == NULL)
 		return;
-	found += sizeof tag_prefix - 1;
+	found += sizeof tag_word - 1;
 	*len -= (size_t) (found - *data);
 	*data = found;
 }
@@ -337,9 +338,18 @@ bool sr_effects_json(const void *bytes, size_t size, size_t limit, sr_buf *out, 
 
 bool sr_tag_key(const char *prefix, size_t prefix_len, const char *tag, size_t len, sr_buf *out)
 {
-	return sr_buf_reserve(out, prefix_len + sizeof tag_prefix + len) &&
-		   sr_buf_add(out, prefix, prefix_len) && sr_buf_str(out, tag_prefix) &&
+	return sr_buf_reserve(out, prefix_len + sizeof tag_word + len) &&
+		   sr_buf_add(out, prefix, prefix_len) && sr_buf_str(out, tag_word) &&
 		   sr_buf_add(out, tag, len);
+}
+
+bool sr_is_record(const char *key, size_t len)
+{
+	size_t done = sizeof done_word - 1;
+
+	/* of whatever prefix */
+	return (len >= done && memcmp(key, done_word, done) == 0) ||
+		   memmem(key, len, tag_word, sizeof tag_word - 1) != NULL;
 }
 
 /* Does Redis Cluster take the slot from a part of the key? (Its specification, "Hash tags".) */

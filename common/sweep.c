@@ -74,6 +74,19 @@ static bool is_page(const sr_reply *reply)
 	return true;
 }
 
+/* What sqlredis itself remembers stays. */
+static void leave_records(sr_reply *found)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < found->count; i++)
+		if (sr_is_record(found->items[i]->str, found->items[i]->len))
+			sr_reply_free(found->items[i]);
+		else
+			found->items[n++] = found->items[i];
+	found->count = n;
+}
+
 static void on_error(sweep *s, const sr_reply *reply, size_t count)
 {
 	sr_err err;
@@ -111,6 +124,7 @@ static void on_reply(void *ctx, sr_reply *reply)
 	}
 	else if (is_page(reply))
 	{
+		leave_records(reply->items[1]);
 		s->next = reply;
 		return;
 	}

@@ -309,6 +309,39 @@ static void test_patterns(void)
 	sr_client_free(c);
 }
 
+/* What keeps commands from running twice and fills under a tag in order is nobody's to delete. */
+static void test_pattern_of_all(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = sr_inval_new();
+	sr_inval	   *copy = sr_inval_new();
+	sr_buf			packed = {0};
+	size_t			at = 0;
+	sr_flush_result r;
+
+	ask(c, "FLUSHALL");
+	ask(c, "MSET a 1 a:sqlredis{a} 1");
+	push_effect(q, SR_EFFECT_TAG, "sqlredis:tag:red");
+	push_effect(q, SR_EFFECT_TAG, "p:sqlredis:tag:red");
+	push_command(q, "INCR kept");
+	push_effect(q, SR_EFFECT_PATTERN, "[^k]*");
+	sr_effects_pack(q, &at, SIZE_MAX, &packed);
+	sr_flush(c, q, 0, &r);
+	CHECK(flushed(&r, 4, 0, 0) && is(ask(c, "EXISTS a a:sqlredis{a}"), "0"), "every key");
+	CHECK(is(ask(c, "EXISTS sqlredis:tag:red p:sqlredis:tag:red"), "2") &&
+			  is(ask(c, "DBSIZE"), "4"),
+		  "but not what sqlredis itself remembers");
+	sr_effects_unpack(copy, packed.data, packed.len, NULL);
+	sr_flush(c, copy, 0, &r);
+	CHECK(flushed(&r, 4, 0, 0) && is(ask(c, "GET kept"), "\"1\""),
+		  "so that a repeat runs no command");
+	sr_buf_free(&packed);
+	sr_inval_free(q);
+	sr_inval_free(copy);
+	sr_client_free(c);
+}
+
 int main(void)
 {
 	if (!find_server())
@@ -322,5 +355,6 @@ int main(void)
 	test_refused_script();
 	test_tags();
 	test_patterns();
+	test_pattern_of_all();
 	return test_result();
 }
