@@ -197,15 +197,16 @@ static void each_function(const entry *e, print_fn print)
 {
 	signature s = {.entry = e, .cmd = sr_command_find(e->name)};
 	unsigned  last = (1U << count_free(s.cmd, NULL)) - 1;
-	bool	  optional = false, optional_variadic = false;
+	bool	  optional = false;
 
 	for (const sr_arg *arg = s.cmd->args; arg->name != NULL; arg++)
 	{
 		optional |= (arg->flags & SR_OPTIONAL) != 0;
-		optional_variadic |= arg->flags == (SR_OPTIONAL | SR_VARIADIC);
+		if (arg->flags != (SR_OPTIONAL | SR_VARIADIC))
+			continue;
+		for (s.any = 0; s.any < 1U << count_free(s.cmd, arg); s.any++)
+			with_twin(s, print);
 	}
-	if (optional_variadic)
-		with_twin(s, print);
 	s.variadic = true;
 	for (s.any = 0; s.any <= last; s.any++)
 	{

@@ -1760,6 +1760,14 @@ REVOKE ALL ON FUNCTION redis_cache_fill(text, text, text, double precision) FROM
 COMMENT ON FUNCTION redis_cache_fill(text, text, text, double precision) IS
 	'Fills the entry for ttl seconds if the lease still holds it; whether it did. A NULL value is cached as NULL, a NULL lease fills nothing. An entry with tags is void, too, when redis_invalidate_tag names one of them.';
 
+CREATE FUNCTION redis_cache_fill(key text, lease text, value anynonarray, ttl double precision)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_cache_fill';
+REVOKE ALL ON FUNCTION redis_cache_fill(text, text, anynonarray, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_cache_fill(text, text, anynonarray, double precision) IS
+	'Fills the entry for ttl seconds if the lease still holds it; whether it did. A NULL value is cached as NULL, a NULL lease fills nothing. An entry with tags is void, too, when redis_invalidate_tag names one of them.';
+
 CREATE FUNCTION redis_cache_fill(key text, lease text, value text, ttl double precision, VARIADIC tag text[])
 	RETURNS boolean
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
