@@ -191,30 +191,52 @@ static bool sweep_pattern(sweep *s, const char *pattern, size_t len)
 	return ok;
 }
 
-/*
- * The pattern of the entries of what a pattern matches: with ":sqlredis*" behind it. What the pattern left
- * open is closed before, as Redis reads it: a lone \ at the end is one, a class without ] ends with the
- * pattern. Without a change when it ends with * anyway: then it matches the entries itself.
- */
-static bool entry_pattern(const char *pattern, size_t len, bool *needed, sr_buf *out)
+/* What a pattern leaves open at its end. */
+typedef struct pattern_end
 {
-	bool class = false, star = false, lone = false;
+	bool class; /* [ without ], which ends with the pattern */
+	bool bare;	/* the last character stands for itself and would not, were something behind it */
+	bool star;
+} pattern_end;
+
+/* As Redis reads it: in a class even ] ends a range, and - or a lone \ is nothing special at the end. */
+static pattern_end read_pattern(const char *pattern, size_t len)
+{
+	pattern_end e = {0};
 
 	for (size_t i = 0; i < len; i++)
 	{
-		star = !class && pattern[i] == '*';
-		lone = pattern[i] == '\\' && i + 1 == len;
+		e.star = !e.class && pattern[i] == '*';
+		e.bare = i + 1 == len && (pattern[i] == '\\' || (e.class && pattern[i] != ']'));
 		if (pattern[i] == '\\')
 			i++;
-		else if (pattern[i] == '[' && !class)
-			class = true;
+		else if (pattern[i] == '[' && !e.class)
+		{
+			e.class = true;
+			i += i + 1 < len && pattern[i + 1] == '^';
+		}
 		else if (pattern[i] == ']')
-			class = false;
+			e.class = false;
+		else if (e.class && i + 2 < len && pattern[i + 1] == '-')
+			i += 2;
 	}
-	*needed = !star;
+	return e;
+}
+
+/*
+ * The pattern of the entries of what a pattern matches: with ":sqlredis*" behind it. What the pattern left
+ * open is closed before. Without a change when it ends with * anyway: then it matches the entries itself.
+ */
+static bool entry_pattern(const char *pattern, size_t len, bool *needed, sr_buf *out)
+{
+	pattern_end e = read_pattern(pattern, len);
+	size_t		last = e.bare ? len - 1 : len;
+
+	*needed = !e.star;
 	out->len = 0;
-	return star || (sr_buf_add(out, pattern, len) && (!lone || sr_buf_str(out, "\\")) &&
-					(!class || sr_buf_str(out, "]")) && sr_buf_str(out, ":sqlredis*"));
+	return e.star || (sr_buf_add(out, pattern, last) && (!e.bare || sr_buf_str(out, "\\")) &&
+					  sr_buf_add(out, pattern + last, len - last) &&
+					  (!e.class || sr_buf_str(out, "]")) && sr_buf_str(out, ":sqlredis*"));
 }
 
 bool sr_sweep(sr_delivery *d, size_t i)

@@ -294,6 +294,15 @@ static void test_patterns(void)
 	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
 	CHECK(flushed(&r, 1, 0, 0) && is(ask(c, "DBSIZE"), "2"), "a class without an end");
 	ask(c, "FLUSHALL");
+	ask(c, "MSET ka 1 ka:sqlredis{ka} 1 - 1 -:sqlredis{-} 1 s 1 : 1");
+	ask(c, "MSET c^ 1 c^:sqlredis{c^} 1");
+	push_effect(q, SR_EFFECT_PATTERN, "k[a-]*"); /* from a to ], and no end */
+	push_effect(q, SR_EFFECT_PATTERN, "[+-");
+	push_effect(q, SR_EFFECT_PATTERN, "c[^-]");
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	CHECK(flushed(&r, 3, 0, 0) && is(ask(c, "DBSIZE"), "2") && is(ask(c, "EXISTS s :"), "2"),
+		  "a range that takes in what looks like its end");
+	ask(c, "FLUSHALL");
 	ask(c, "MSET z:1 1 y 1");
 	push_effect(q, SR_EFFECT_PATTERN, "z:*");
 	push_command(q, "SET z:1 2");
