@@ -49,6 +49,7 @@ typedef struct databases
 	Latch *launcher; /* NULL: none */
 	bool   startable;
 	bool   tour; /* every database is to be looked at */
+	int	   used; /* slots from here on were never used */
 	slot   slots[SLOTS];
 } databases;
 
@@ -86,7 +87,7 @@ static bool is_idle(const slot *s)
 
 static slot *find(Oid database)
 {
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < all->used; i++)
 		if (all->slots[i].database == database)
 			return &all->slots[i];
 	return NULL;
@@ -103,6 +104,7 @@ static slot *find_or_make(Oid database)
 			s = &all->slots[i];
 			memset(s, 0, sizeof *s);
 			s->database = database;
+			all->used = Max(all->used, i + 1);
 		}
 	return s;
 }
@@ -213,7 +215,7 @@ void pg_databases_open(void)
 	all->launcher = &MyProc->procLatch;
 	all->startable = true;
 	all->tour = true;
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < all->used; i++)
 	{
 		/* The drainers of a launcher that is gone end by themselves, and nobody is told. */
 		all->slots[i].running = false;
@@ -268,7 +270,7 @@ bool pg_databases_due(TimestampTz now, Oid *database, TimestampTz *next)
 
 	*next = 0;
 	lock(LW_EXCLUSIVE);
-	for (int i = 0; i < SLOTS && !found; i++)
+	for (int i = 0; i < all->used && !found; i++)
 	{
 		slot	   *s = &all->slots[i];
 		TimestampTz due = Max(s->due, s->paused_to);
@@ -353,7 +355,7 @@ bool pg_databases_are_waiting(void)
 	bool any = false;
 
 	lock(LW_SHARED);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < all->used; i++)
 		any |= is_wanted(&all->slots[i]) && all->slots[i].attempts > 0;
 	unlock();
 	return any;
@@ -364,7 +366,7 @@ void pg_databases_hurry(uint64 address)
 	TimestampTz now = GetCurrentTimestamp();
 
 	lock(LW_EXCLUSIVE);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < all->used; i++)
 	{
 		slot *s = &all->slots[i];
 
@@ -379,7 +381,7 @@ void pg_databases_sweep(void)
 	TimestampTz now = GetCurrentTimestamp();
 
 	lock(LW_EXCLUSIVE);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < all->used; i++)
 	{
 		slot *s = &all->slots[i];
 

@@ -1,0 +1,499 @@
+"""The launcher and its drainers, with sqlredis in shared_preload_libraries."""
+
+import os
+import signal
+import time
+
+from harness import Postgres, Redis, contains, end, equal, main, process, test, true, wait_for
+
+redis = Redis()
+SETTINGS = {"shared_preload_libraries": "'sqlredis'", "sqlredis.commit_timeout": "50",
+            "sqlredis.connect_timeout": "500", "sqlredis.command_timeout": "500",
+            "synchronous_commit": "on"}
+TABLE = ("CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0);"
+         "INSERT INTO t SELECT generate_series(1, 1000);"
+         "SELECT redis_invalidate_on('t', 't:{id}')")
+
+
+def cluster(settings=None, url=redis.url):
+    made = Postgres(url, dict(SETTINGS, **(settings or {})))
+    made.database("d")
+    made.sql(TABLE, "d")
+    redis("FLUSHALL")
+    return made
+
+
+server = cluster()
+
+
+def workers(which="launcher", of=None):
+    return (of or server).sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'sqlredis %s'"
+                              % which)
+
+
+def drained(database="d", of=None):
+    wait_for("an empty outbox", lambda: (of or server).sql(
+        "SELECT count(*) FROM sqlredis_outbox", database) == "0")
+
+
+def gone(*keys):
+    wait_for("the keys to go", lambda: redis("EXISTS", *keys) == 0)
+
+
+def redis_comes_back(*keys, of=None):
+    """With the keys cached, before any worker notices that it is back."""
+    launcher = int(workers(of=of) or 0)
+    if launcher:
+        os.kill(launcher, signal.SIGSTOP)
+        wait_for("the drainers to give up", lambda: workers("drainer", of) == "")
+    redis.start()
+    for key in keys:
+        redis("SET", key, "old")
+    if launcher:
+        os.kill(launcher, signal.SIGCONT)
+
+
+def commit_without_redis(*numbers, database="d", of=None):
+    """Rows that nobody could send; Redis is back afterwards, with the keys."""
+    shell = (of or server).session(database)
+    shell.run("SELECT redis_ping();")
+    redis.stop()
+    for number in numbers:
+        shell.run("UPDATE t SET n = n + 1 WHERE id = %d;" % number)
+    redis_comes_back(*("t:%d" % number for number in numbers), of=of)
+    return shell
+
+
+@test
+def it_shows_itself():
+    wait_for("the launcher", workers)
+    equal(server.sql("SELECT application_name, state, query, datname IS NULL FROM pg_stat_activity "
+                     "WHERE backend_type = 'sqlredis launcher'"),
+          "sqlredis launcher|idle|waiting for commits|t")
+
+
+@test
+def what_a_commit_could_not_send_is_drained():
+    shell = server.session("d")
+    shell.run("SELECT redis_ping();")
+    redis.stop()
+    contains(shell.run("UPDATE t SET n = n + 1 WHERE id = 1;"), "is in the outbox")
+    equal(shell.run("UPDATE t SET n = n + 1 WHERE id = 2;"), "", "it is said once for an outage")
+    wait_for("attempts", lambda: shell.run("SELECT bool_and(attempts > 0 AND last_error LIKE '%connect%') "
+                                           "FROM redis_outbox();") == "t")
+    equal(shell.run("SELECT value FROM redis_stats() WHERE name = 'invalidations_waiting';"), "0")
+    redis_comes_back("t:1", "t:2")
+    gone("t:1", "t:2")
+    drained()
+    redis.stop()
+    contains(shell.run("SELECT redis_ping();"), "08")
+    redis.start()
+    wait_for("Redis", lambda: shell.run("SELECT redis_ping();") == "PONG")
+    equal(shell.run("UPDATE t SET n = n + 1 WHERE id = 1;"), "")
+    shell.close()
+
+
+@test
+def the_session_that_owed_it_may_be_gone():
+    commit_without_redis(1, 2, 3).close()
+    gone("t:1", "t:2", "t:3")
+    drained()
+    equal(workers("drainer"), "", "it ends when it is done")
+
+
+@test
+def rows_of_idle_sessions_are_swept_away():
+    shell = server.session("d")
+    shell.run("UPDATE t SET n = n + 1 WHERE id = 1;")
+    equal(shell.run("SELECT count(*) FROM redis_outbox();"), "0")
+    other = server.session("d")
+    equal(other.run("SELECT count(*) FROM redis_outbox();"), "0", "everybody knows that it was delivered")
+    redis("SET", "t:1", "new")
+    drained()
+    equal(redis("EXISTS", "t:1"), 1, "and nobody delivers it again")
+    equal(shell.run("UPDATE t SET n = n + 1 WHERE id = 2;"), "")
+    shell.close()
+    other.close()
+
+
+@test
+def many_databases():
+    names = ["many%d" % i for i in range(6)]
+    for name in names:
+        server.database(name)
+        server.sql(TABLE.replace("t:{id}", name + ":{id}"), name)
+    shells = [server.session(name) for name in names]
+    for shell in shells:
+        shell.run("SELECT redis_ping();")
+    redis.stop()
+    for shell in shells:
+        shell.run("UPDATE t SET n = 1 WHERE id = 1;")
+    redis_comes_back(*(name + ":1" for name in names))
+    gone(*(name + ":1" for name in names))
+    for name, shell in zip(names, shells):
+        drained(name)
+        shell.close()
+        server.sql("DROP DATABASE %s" % name)
+
+
+@test
+def a_hundred_thousand_rows():
+    redis.stop()
+    server.sql("SET synchronous_commit = off; DO $$ BEGIN FOR i IN 1 .. 100000 LOOP "
+               "PERFORM redis_invalidate('many:' || i); COMMIT; END LOOP; END $$", "d")
+    equal(server.sql("SELECT count(*) FROM sqlredis_outbox", "d"), "100000")
+    redis_comes_back("many:1", "many:50000", "many:100000")
+    begun = time.monotonic()
+    drained()
+    true(time.monotonic() - begun < 30, "it took %.1f s" % (time.monotonic() - begun))
+    equal(redis("EXISTS", "many:1", "many:50000", "many:100000"), 0)
+
+
+@test
+def a_database_that_has_to_go_does_not_wait():
+    server.database("going")
+    server.sql(TABLE, "going")
+    server.sql("ALTER DATABASE going SET sqlredis.command_timeout = '60s'")
+    shell = server.session("going")
+    shell.run("SELECT redis_ping();")
+    redis.freeze()
+    shell.run("SET sqlredis.command_timeout = 500; UPDATE t SET n = 1 WHERE id = 1;")
+    shell.close()
+    wait_for("a drainer that hangs", lambda: server.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'sqlredis drainer' "
+        "AND datname = 'going' AND query LIKE 'delivering%'") == "1")
+    server.sql("CREATE DATABASE copied TEMPLATE going")
+    server.sql("DROP DATABASE going")
+    redis.thaw()
+    server.sql("DROP DATABASE copied")
+
+
+@test
+def a_database_that_takes_no_connections():
+    server.database("closed")
+    server.sql(TABLE, "closed")
+    shell = server.session("closed")
+    shell.run("SELECT redis_ping();")
+    redis.stop()
+    server.sql("ALTER DATABASE closed ALLOW_CONNECTIONS false")
+    shell.run("UPDATE t SET n = 1 WHERE id = 7;")
+    redis.start()
+    redis("SET", "t:7", "old")
+    commit_without_redis(8).close()
+    gone("t:8")
+    true("sqlredis drainer" not in workers("drainer"))
+    equal(shell.run("SELECT count(*) FROM redis_outbox();"), "1")
+    server.sql("ALTER DATABASE closed ALLOW_CONNECTIONS true")
+    equal(shell.run("SELECT redis_outbox_drain();"), "1")
+    shell.close()
+    server.sql("DROP DATABASE closed")
+
+
+@test
+def the_extension_comes_and_goes():
+    shell = commit_without_redis(11)
+    redis.stop()
+    shell.run("UPDATE t SET n = 5 WHERE id = 11;")
+    server.sql("DROP EXTENSION sqlredis CASCADE", "d")
+    redis.start()
+    server.sql("CREATE EXTENSION sqlredis; SELECT redis_invalidate_on('t', 't:{id}')", "d")
+    shell.close()
+    commit_without_redis(12).close()
+    gone("t:12")
+    drained()
+
+
+@test
+def a_url_that_changes_is_read_again():
+    other = Redis()
+    shell = server.session("d")
+    shell.run("SELECT redis_ping();")
+    redis.stop()
+    shell.run("UPDATE t SET n = n + 1 WHERE id = 21;")
+    wait_for("an attempt", lambda: shell.run("SELECT attempts > 0 FROM redis_outbox();") == "t")
+    other("SET", "t:21", "old")
+    server.reload({"sqlredis.url": "'%s'" % other.url})
+    wait_for("the new server", lambda: other("EXISTS", "t:21") == 0)
+    other("SET", "t:22", "old")
+    equal(shell.run("SET sqlredis.commit_mode = async; UPDATE t SET n = n + 1 WHERE id = 22;"), "")
+    wait_for("the new server", lambda: other("EXISTS", "t:22") == 0)
+    redis.start()
+    server.reload({"sqlredis.url": "'%s'" % redis.url})
+    shell.close()
+    other.stop()
+
+
+@test
+def a_launcher_that_ends_is_started_again():
+    before = workers()
+    shell = server.session("d")
+    shell.run("SELECT redis_ping();")
+    redis.stop()
+    shell.run("UPDATE t SET n = n + 1 WHERE id = 31;")
+    server.sql("SELECT pg_terminate_backend(%s)" % before)
+    wait_for("another one", lambda: workers() not in ("", before))
+    redis_comes_back("t:31")
+    gone("t:31")
+    shell.close()
+    drained()
+
+
+@test
+def a_backend_that_crashes():
+    commit = server.session("d")
+    commit.run("SELECT redis_ping(); SET sqlredis.commit_timeout = 30000; "
+               "SET sqlredis.command_timeout = 30000;")
+    pid = int(commit.run("SELECT pg_backend_pid();"))
+    redis.freeze()
+    commit.send("UPDATE t SET n = 77 WHERE id = 41;")
+    wait_for("the commit", lambda: server.sql("SELECT n FROM t WHERE id = 41", "d") == "77")
+    os.kill(pid, signal.SIGKILL)
+    end(commit.process)
+    redis.thaw()
+    wait_for("Redis", lambda: redis("PING") == "PONG")
+    redis("SET", "t:41", "old")
+    gone("t:41")
+    wait_for("the cluster", server._up_or_dead)
+    drained()
+
+
+@test
+def async_commits():
+    shell = server.session("d")
+    shell.run("SET sqlredis.commit_mode = async;")
+    redis("MSET", "t:51", "old", "t:52", "old")
+    equal(shell.run("UPDATE t SET n = n + 1 WHERE id = 51;"), "")
+    gone("t:51")
+    equal(shell.run("SELECT value FROM redis_stats() WHERE name = 'connects';"), "0",
+          "the session itself never connected")
+    equal(shell.run("SET sqlredis.durability = memory; UPDATE t SET n = n + 1 WHERE id = 52;"), "")
+    gone("t:52")
+    equal(shell.run("SELECT count(*) FROM sqlredis_outbox;"), "0")
+    # commands and patterns take the same way
+    redis("MSET", "p:1", "old", "p:2", "old")
+    shell.run("RESET sqlredis.durability; BEGIN; SELECT redis_on_commit('INCR', 'async'); "
+              "SELECT redis_invalidate_pattern('p:*'); COMMIT;")
+    gone("p:1", "p:2")
+    wait_for("the command", lambda: redis("GET", "async") == b"1")
+    drained()
+    equal(redis("GET", "async"), b"1")
+    # rolled back
+    redis("SET", "t:53", "old")
+    shell.run("BEGIN; UPDATE t SET n = n + 1 WHERE id = 53; ROLLBACK; UPDATE t SET n = 1 WHERE id = 54;")
+    drained()
+    equal(redis("EXISTS", "t:53"), 1)
+    shell.close()
+
+
+@test
+def async_while_redis_is_away():
+    shell = server.session("d")
+    shell.run("SET sqlredis.commit_mode = async;")
+    redis.stop()
+    for number in range(61, 70):
+        equal(shell.run("UPDATE t SET n = n + 1 WHERE id = %d;" % number), "")
+    redis_comes_back(*("t:%d" % number for number in range(61, 70)))
+    gone(*("t:%d" % number for number in range(61, 70)))
+    shell.run("SET sqlredis.durability = memory;")
+    redis.stop()
+    for number in range(61, 70):
+        equal(shell.run("UPDATE t SET n = n + 1 WHERE id = %d;" % number), "")
+    redis_comes_back(*("t:%d" % number for number in range(61, 70)))
+    gone(*("t:%d" % number for number in range(61, 70)))
+    shell.close()
+    drained()
+
+
+@test
+def a_full_ring_and_a_launcher_that_hangs():
+    launcher = int(workers())
+    os.kill(launcher, signal.SIGSTOP)
+    try:
+        shell = server.session("d")
+        shell.run("SET sqlredis.commit_mode = async; SELECT redis_ping();")
+        keys = ["t:%d" % number for number in range(1, 1001)]
+        for _ in range(3):
+            redis("MSET", *(word for key in keys for word in (key, "old")))
+            # twenty kilobytes each: the ring of a megabyte is full after fifty
+            shell.run("DO $$ BEGIN FOR i IN 1 .. 60 LOOP UPDATE t SET n = n + 1; COMMIT; END LOOP; END $$;")
+            if redis("EXISTS", *keys) == 0:
+                break
+        equal(redis("EXISTS", *keys), 0, "the session itself sent what found no room")
+        redis("SET", "large", "old")
+        equal(shell.run("SELECT redis_invalidate('large', repeat('x', 900000));"), "2")
+        equal(redis("EXISTS", "large"), 0, "so is what is too large")
+    finally:
+        os.kill(launcher, signal.SIGCONT)
+    shell.close()
+    drained()
+
+
+@test
+def a_session_with_a_server_of_its_own():
+    other = Redis()
+    shell = server.session("d")
+    shell.run("SET sqlredis.url = '%s'; SET sqlredis.commit_mode = async; SELECT redis_ping();" % other.url)
+    other("SET", "t:71", "old")
+    redis("SET", "t:71", "stays")
+    equal(shell.run("UPDATE t SET n = n + 1 WHERE id = 71;"), "")
+    equal(other("EXISTS", "t:71"), 0, "when COMMIT returns: the launcher has another server")
+    equal(redis("EXISTS", "t:71"), 1)
+    shell.close()
+    other.stop()
+    drained()
+
+
+@test
+def no_worker_is_left():
+    full = cluster({"max_worker_processes": "2", "max_logical_replication_workers": "0"})
+    # the launcher has one; the other one is taken
+    shell = full.session("d")
+    shell.run("CREATE TABLE big AS SELECT generate_series(1, 100000) AS i; ANALYZE big;"
+              "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;"
+              "SET force_parallel_mode = on; SET max_parallel_workers_per_gather = 1;")
+    shell.send("SELECT count(pg_sleep(0.002)) FROM big WHERE i < 20000;")
+    wait_for("a parallel worker", lambda: full.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'") == "1")
+    commit_without_redis(1, of=full)
+    wait_for("the launcher to say so", lambda: "no background worker left" in full.log_text())
+    other = full.session("d")
+
+    def taken_over():
+        other.run("UPDATE t SET n = n + 1 WHERE id = 500;")
+        return redis("EXISTS", "t:1") == 0
+    wait_for("sessions to see to it", taken_over)
+    equal(full.log_text().count("no background worker left"), 1, "it is said once")
+    full.stop()
+
+
+@test
+def no_launcher():
+    none = cluster({"max_worker_processes": "0", "max_logical_replication_workers": "0"})
+    equal(workers(of=none), "")
+    shell = commit_without_redis(1, of=none)
+    equal(shell.run("SET sqlredis.commit_mode = async; SELECT redis_ping();"), "PONG")
+    redis("SET", "t:2", "old")
+    shell.run("UPDATE t SET n = n + 1 WHERE id = 2;")
+    equal(redis("EXISTS", "t:2"), 0)
+    equal(redis("EXISTS", "t:1"), 0, "it kept what it could not send")
+    none.stop()
+
+
+@test
+def no_server_is_configured():
+    alone = cluster(url=None)
+    shell = alone.session("d")
+    contains(shell.run("UPDATE t SET n = n + 1 WHERE id = 1;"), "no Redis URL is set")
+    redis("SET", "t:1", "old")
+    alone.reload({"sqlredis.url": "'%s'" % redis.url})
+    gone("t:1")
+    drained(of=alone)
+    alone.stop()
+
+
+def stops(how):
+    mine = cluster({"sqlredis.command_timeout": "'60s'"})
+    shell = mine.session("d")
+    shell.run("SELECT redis_ping();")
+    redis.freeze()
+    shell.run("SET sqlredis.command_timeout = 500; UPDATE t SET n = n + 1 WHERE id = 1;")
+    shell.close()
+    wait_for("a drainer that hangs", lambda: mine.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'sqlredis drainer' "
+        "AND query LIKE 'delivering%'") == "1")
+    begun = time.monotonic()
+    mine.process.send_signal(how)
+    mine.process.wait(30)
+    took = time.monotonic() - begun
+    redis.thaw()
+    equal(mine.process.returncode, 0)
+    true(took < 20, "the shutdown waited for Redis: %.1f s" % took)
+    wait_for("Redis", lambda: redis("PING") == "PONG")
+    redis("SET", "t:1", "old")
+    mine.start()
+    gone("t:1")
+    mine.stop()
+
+
+@test
+def a_fast_shutdown_does_not_wait_for_redis():
+    stops(signal.SIGINT)
+
+
+@test
+def a_smart_shutdown_does_not_wait_for_redis():
+    stops(signal.SIGTERM)
+
+
+@test
+def a_standby_that_is_promoted():
+    primary = cluster({"max_wal_senders": "4", "wal_level": "replica"})
+    primary.sql("SELECT 1")
+    shell = primary.session("d")
+    shell.run("SELECT redis_ping();")
+    redis.stop()
+    shell.run("UPDATE t SET n = 3 WHERE id = 1;")
+    standby = copy_of(primary)
+    wait_for("the row", lambda: standby.sql("SELECT n FROM t WHERE id = 1", "d") == "3")
+    equal(workers(of=standby), "", "nobody drains in recovery")
+    equal(standby.sql("SELECT count(*) FROM redis_outbox()", "d"), "1")
+    redis.start()
+    redis("SET", "t:9", "old")
+    equal(standby.sql("SELECT redis_invalidate('t:9')", "d"), "1")
+    equal(redis("EXISTS", "t:9"), 0)
+    end(primary.process, signal.SIGQUIT)
+    redis("SET", "t:1", "old")
+    standby.sql("SELECT pg_promote()")
+    wait_for("the launcher", lambda: workers(of=standby))
+    gone("t:1")
+    drained(of=standby)
+    standby.stop()
+
+
+def copy_of(primary):
+    """A standby by pg_basebackup, streaming."""
+    standby = Postgres.__new__(Postgres)
+    standby.__dict__.update(primary.__dict__)
+    standby.directory = process.temp_dir("pg")
+    standby.data = os.path.join(standby.directory, "data")
+    standby.host = os.path.join(standby.directory, "run")
+    standby.log = os.path.join(standby.directory, "postgres.log")
+    process.run([primary.client_bindir + "/pg_basebackup", "-D", standby.data, "-h", primary.host,
+                 "-U", primary.name, "-R", "-X", "stream", "-c", "fast"], env=primary.env)
+    os.mkdir(standby.host, 0o755)
+    for path in [standby.host] + [os.path.join(base, name) for base, directories, names in
+                                  os.walk(standby.data) for name in directories + names] + [standby.data]:
+        process.give_to(standby.user, path)
+    standby.configure({"unix_socket_directories": "'%s'" % standby.host})
+    standby.start()
+    return standby
+
+
+@test
+def logical_apply_is_drained_too():
+    publisher = Postgres(None, {"synchronous_commit": "on"})
+    publisher.database("d", extension=False)
+    publisher.sql("CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0);"
+                  "INSERT INTO t SELECT generate_series(1, 10); CREATE PUBLICATION p FOR TABLE t", "d")
+    server.database("sub")
+    server.sql("CREATE TABLE t (id int PRIMARY KEY, n int); SELECT redis_invalidate_on('t', 't:{id}')", "sub")
+    server.sql("CREATE SUBSCRIPTION s CONNECTION 'host=%s port=%d user=postgres dbname=d' PUBLICATION p"
+               % (publisher.host, publisher.port), "sub")
+    wait_for("the first copy", lambda: server.sql("SELECT count(*) FROM t", "sub") == "10")
+    redis.stop()
+    publisher.sql("UPDATE t SET n = 1 WHERE id < 4", "d")
+    wait_for("the change", lambda: server.sql("SELECT count(*) FROM t WHERE n = 1", "sub") == "3")
+    redis_comes_back("t:1", "t:2", "t:3")
+    gone("t:1", "t:2", "t:3")
+    server.sql("DROP SUBSCRIPTION s", "sub")
+    publisher.stop()
+
+
+@test
+def nothing_was_wrong():
+    log = server.log_text()
+    true("PANIC" not in log, log[-3000:])
+    true("TRAP" not in log, log[-3000:])
+
+
+main()
