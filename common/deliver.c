@@ -376,28 +376,36 @@ static void on_reply(void *ctx, sr_reply *reply)
 
 /* ---- the phase ---- */
 
-/* Send everything; what broke the connection is sent again once. */
+/* A key whose entry was not answered begins again with itself, unless Redis has refused it. */
+static void go_back(sr_delivery *d)
+{
+	if (d->answered.entry && !d->accepted)
+		d->answered.at++;
+	d->answered.entry = false;
+	d->asked = d->answered;
+}
+
+/* Send everything; what broke the connection, and was not answered, is sent again once. */
 static void send_phase(sr_delivery *d)
 {
 	batch  b;
 	sr_err err;
+	int	   failures = 0;
 
 	d->asked = d->answered = (sr_progress){0};
 	d->redo = d->accepted = false;
-	for (int attempt = 0; sr_delivery_ready(d); attempt++)
+	while (sr_delivery_ready(d))
 	{
 		sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply, .until = d->until};
 
 		if (sr_delivery_exchange(d, &x, &err))
 			break;
-		/* a key whose entry was not answered begins again with itself */
-		d->answered.entry = false;
-		d->asked = d->answered;
-		if (err.cls != SR_E_LOST || attempt > 0 || (d->flags & SR_NO_DIAL) != 0)
+		go_back(d);
+		failures = x.answered > 0 ? 1 : failures + 1;
+		if (err.cls != SR_E_LOST || failures > 1 || (d->flags & SR_NO_DIAL) != 0)
 		{
 			sr_delivery_note(d, &err);
 			d->stop = true;
-			break;
 		}
 	}
 	while (next_batch(d, &d->answered, &b))

@@ -318,6 +318,35 @@ static void test_patterns(void)
 	sr_client_free(c);
 }
 
+/* Redis says what it thinks of a key that is too large for it, and closes the connection. */
+static void test_large_keys(void)
+{
+	static char		key[1200 * 1024];
+	sr_settings		s = settings(server);
+	sr_client	   *admin = client(&s);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = queue("a", 1);
+	sr_flush_result r;
+
+	memset(key, 'k', sizeof(key));
+	ask(admin, "CONFIG SET proto-max-bulk-len 1048576");
+	sr_inval_push(q, key, 700 * 1024, 1);
+	sr_inval_push(q, "b", 1, 1);
+	sr_flush(c, q, 0, &r);
+	CHECK(flushed(&r, 3, 0, 0), "a key whose entry is too large to be there");
+	ask(admin, "MSET a 1 b 1");
+	sr_inval_push(q, "a", 1, 1);
+	sr_inval_push(q, key, sizeof(key), 1);
+	sr_inval_push(q, "b", 1, 1);
+	sr_flush(c, q, 0, &r);
+	CHECK(flushed(&r, 2, 0, 1) && r.err.cls == SR_E_SIZE && is(ask(admin, "EXISTS a b"), "0"),
+		  "one that is itself");
+	ask(admin, "CONFIG SET proto-max-bulk-len 536870912");
+	sr_inval_free(q);
+	sr_client_free(admin);
+	sr_client_free(c);
+}
+
 /* What keeps commands from running twice and fills under a tag in order is nobody's to delete. */
 static void test_pattern_of_all(void)
 {
@@ -365,5 +394,6 @@ int main(void)
 	test_tags();
 	test_patterns();
 	test_pattern_of_all();
+	test_large_keys();
 	return test_result();
 }
