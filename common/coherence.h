@@ -31,11 +31,14 @@ typedef enum sr_push
 {
 	SR_PUSH_NEW,
 	SR_PUSH_DUPLICATE,
-	SR_PUSH_NO_MEMORY /* or too large: SR_INVAL_MAX_BYTES */
+	SR_PUSH_NO_MEMORY /* or too large: one of the limits */
 } sr_push;
 
-#define SR_INVAL_MAX_BYTES ((size_t) 1 << 30)
-#define SR_COMMAND_ARGS	   7000 /* words of one command: what Redis's Lua can unpack */
+/* What Redis would never take would be owed for ever: its strings have 512 MB. */
+#define SR_INVAL_MAX_BYTES	 ((size_t) 1 << 30) /* of all effects */
+#define SR_INVAL_MAX_KEY	 ((size_t) 128 << 20) /* of a key, tag or pattern: an entry has it twice */
+#define SR_INVAL_MAX_COMMAND ((size_t) 511 << 20)
+#define SR_COMMAND_ARGS		 7000 /* words of one command: what Redis's Lua can unpack */
 
 sr_inval *sr_inval_new(void);
 void	  sr_inval_free(sr_inval *q);

@@ -195,7 +195,9 @@ static bool make_bytes(sr_inval *q, size_t len)
 {
 	if (len >= SR_INVAL_MAX_BYTES)
 		return false;
-	return q->bytes_len + len <= q->bytes_cap || grow_bytes(q, q->bytes_len + len);
+	/* even an empty key is somewhere */
+	return (q->bytes != NULL && q->bytes_len + len <= q->bytes_cap) ||
+		   grow_bytes(q, q->bytes_len + len);
 }
 
 /* Room is there. before and hash as in entry. */
@@ -236,6 +238,8 @@ sr_push sr_inval_push_effect(sr_inval *q, sr_effect kind, const char *data, size
 	/* A group that was made elsewhere may have been delivered: nothing may join it. */
 	if (kind == SR_EFFECT_COMMANDS)
 		return push_commands(q, data, len, GROUP_COMMANDS, depth);
+	if (len > SR_INVAL_MAX_KEY)
+		return SR_PUSH_NO_MEMORY;
 	hash = hash_bytes(kind, data, len);
 	if (!make_entry(q, depth))
 		return SR_PUSH_NO_MEMORY;
@@ -267,9 +271,11 @@ static size_t command_size(const sr_argv *cmd)
 		return 0;
 	for (int i = 0; i < cmd->argc; i++)
 	{
-		if (cmd->argvlen[i] >= SR_INVAL_MAX_BYTES - size - 4)
+		if (cmd->argvlen[i] > SR_INVAL_MAX_COMMAND)
 			return 0;
 		size += 4 + cmd->argvlen[i];
+		if (size > SR_INVAL_MAX_COMMAND)
+			return 0;
 	}
 	return size;
 }

@@ -307,6 +307,37 @@ static void test_random(void)
 	sr_inval_free(q);
 }
 
+/* What no Redis would take must not stand in the way of the rest for ever. */
+static void test_too_large(void)
+{
+	static const size_t most = SR_INVAL_MAX_KEY;
+	sr_inval		   *q = sr_inval_new();
+	char			   *large = calloc(1, (size_t) 512 << 20);
+	const char		   *argv[] = {"SET", "k", large};
+	size_t				lengths[] = {3, 1, (size_t) 512 << 20};
+	sr_argv				cmd = {3, argv, lengths};
+
+	CHECK(sr_inval_push(q, large, most + 1, 1) == SR_PUSH_NO_MEMORY &&
+			  sr_inval_push_effect(q, SR_EFFECT_TAG, large, most + 1, 1) == SR_PUSH_NO_MEMORY &&
+			  sr_inval_push_effect(q, SR_EFFECT_PATTERN, large, most + 1, 1) == SR_PUSH_NO_MEMORY,
+		  "a key that is too large");
+	CHECK(sr_inval_push_command(q, &cmd, 1) == SR_PUSH_NO_MEMORY && sr_inval_count(q) == 0,
+		  "a command that is");
+	CHECK(sr_inval_push(q, large, most, 1) == SR_PUSH_NEW, "one that is not quite");
+	free(large);
+	sr_inval_free(q);
+}
+
+static void test_empty(void)
+{
+	sr_inval *q = sr_inval_new();
+
+	push(q, "", 1);
+	push(q, "", 2);
+	CHECK(sr_inval_count(q) == 1 && sr_inval_contains(q, "", 0), "a key of no bytes");
+	sr_inval_free(q);
+}
+
 static void test_size(void)
 {
 	sr_inval *q = sr_inval_new();
@@ -361,5 +392,7 @@ int main(void)
 	test_groups();
 	test_random();
 	test_size();
+	test_too_large();
+	test_empty();
 	return test_result();
 }
