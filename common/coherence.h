@@ -109,7 +109,10 @@ typedef struct sr_flush_result
 	sr_err err;	 /* the first failure; cls SR_OK when there was none */
 } sr_flush_result;
 
-/* The caller is in a COMMIT: no dialling, at most commit_timeout without progress, command_timeout in all. */
+/*
+ * The caller is in a COMMIT: no dialling, at most commit_timeout without progress, and nothing is asked when
+ * command_timeout has passed.
+ */
 #define SR_FLUSH_COMMIT 0x01
 /* What cannot be sent is safe elsewhere (in an outbox): it does not join the backlog. */
 #define SR_FLUSH_LEAVE 0x02

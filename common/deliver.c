@@ -231,7 +231,7 @@ static int next_command(void *ctx, sr_argv *out)
 	batch		 b;
 	bool		 ok;
 
-	if (d->stop || !next_batch(d, &d->asked, &b))
+	if (d->stop || !next_batch(d, &d->asked, &b) || !sr_delivery_in_time(d))
 		return 0;
 	*out = (sr_argv){.argv = d->line->argv, .argvlen = d->line->lengths};
 	switch (b.kind)
@@ -396,7 +396,7 @@ static void send_phase(sr_delivery *d)
 	d->redo = d->accepted = false;
 	while (sr_delivery_ready(d))
 	{
-		sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply, .until = d->until};
+		sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply};
 
 		if (sr_delivery_exchange(d, &x, &err))
 			break;

@@ -36,7 +36,7 @@ typedef struct sr_delivery
 	const sr_inval	*list;
 	size_t			 start, end;
 	int64_t			 idle;	/* ms without progress */
-	int64_t			 until; /* absolute ms; 0: no end */
+	int64_t			 until; /* absolute ms: nothing is asked after it; 0: no end */
 	unsigned		 flags; /* of sr_client_ready */
 	bool			 alone; /* one effect a command, and a key apart from its entry */
 	sr_progress		 asked, answered;
@@ -55,9 +55,14 @@ void sr_delivery_lost(sr_delivery *d, size_t i, const sr_err *why); /* NULL: not
 void sr_delivery_note(sr_delivery *d, const sr_err *err);
 /* Add effect i to *to, made when it is NULL. */
 void sr_delivery_set_aside(sr_delivery *d, sr_inval **to, size_t i);
+/*
+ * There is time to ask for more. Else stop is set; what is under way is waited for, because to break it off
+ * would cost the connection, and Redis would be taken for one that is away.
+ */
+bool sr_delivery_in_time(sr_delivery *d);
 /* Redis can be asked now: there is time, and a connection. Else stop is set. */
 bool sr_delivery_ready(sr_delivery *d);
-/* One exchange, which has its until, and how it went. LOST is the only failure that may be tried again. */
+/* One exchange, and how it went. LOST is the only failure that may be tried again. */
 bool sr_delivery_exchange(sr_delivery *d, sr_exchange *x, sr_err *err);
 /* Would the same command succeed later, without anybody changing the key? */
 bool sr_is_transient(sr_class cls);

@@ -92,16 +92,26 @@ bool sr_is_transient(sr_class cls)
 
 /* ---- asking ---- */
 
+bool sr_delivery_in_time(sr_delivery *d)
+{
+	sr_err err;
+
+	if (d->until == 0 || sr_now(&d->c->host) < d->until)
+		return true;
+	sr_fail(&err, SR_E_TIMEOUT, NULL, "Redis at %s did not carry out everything in time",
+			d->c->where);
+	sr_delivery_note(d, &err);
+	d->stop = true;
+	return false;
+}
+
 bool sr_delivery_ready(sr_delivery *d)
 {
 	sr_err err;
 
-	if (d->stop)
+	if (d->stop || !sr_delivery_in_time(d))
 		return false;
-	if (d->until != 0 && sr_now(&d->c->host) >= d->until)
-		sr_fail(&err, SR_E_TIMEOUT, NULL, "Redis at %s did not carry out everything in time",
-				d->c->where);
-	else if (sr_client_ready(d->c, d->flags, &err))
+	if (sr_client_ready(d->c, d->flags, &err))
 		return true;
 	sr_delivery_note(d, &err);
 	d->stop = true;
@@ -113,6 +123,8 @@ bool sr_delivery_exchange(sr_delivery *d, sr_exchange *x, sr_err *err)
 	bool ok;
 
 	x->idle = d->idle;
+	if (d->until != 0)
+		x->until = d->until + d->idle; /* what was asked in time is waited for */
 	ok = sr_exchange_run(d->c, x, err);
 	sr_breaker_report(d->c, ok ? NULL : err);
 	return ok;

@@ -133,10 +133,7 @@ static void on_reply(void *ctx, sr_reply *reply)
 	sr_reply_free(reply);
 }
 
-/*
- * One round trip; false: not now. The deadline is looked at between two of them only: to break one off
- * would cost the connection, and Redis would be taken for one that is away.
- */
+/* One round trip; false: not now. */
 static bool step(sweep *s)
 {
 	sr_exchange x = {.ctx = s, .next = next_command, .reply = on_reply};

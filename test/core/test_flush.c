@@ -204,6 +204,46 @@ static void test_long_pattern(void)
 	sr_client_free(c);
 }
 
+static sr_client *admin;
+
+/* The time is nearly over when Redis becomes slow. */
+static void late_and_slow(void)
+{
+	late();
+	if (state.skew < 1900)
+		return;
+	state.inside = NULL;
+	ask(admin, "CLIENT PAUSE 200");
+}
+
+/* More commands than there is time for, each group a round trip. */
+static void test_out_of_time(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = sr_inval_new();
+	sr_flush_result r;
+
+	admin = client(&s);
+	ask(admin, "FLUSHALL");
+	ask(c, "PING");
+	for (int i = 0; i < 50; i++)
+	{
+		push_command(q, "INCR n");
+		sr_inval_push(q, "k", 1, 1);
+	}
+	state.inside = late_and_slow;
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	CHECK(r.kept > 50 && r.sent + r.kept == 100 && r.err.cls == SR_E_TIMEOUT &&
+			  sr_client_connected(c) && is(sr_client_breaker_state(c), "closed"),
+		  "a COMMIT asks for no more when its time is over, and Redis is not away");
+	sr_flush(c, NULL, 0, &r);
+	CHECK(r.kept == 0 && is(ask(c, "GET n"), "\"50\""), "the rest is done later");
+	sr_inval_free(q);
+	sr_client_free(admin);
+	sr_client_free(c);
+}
+
 static void test_leave(void)
 {
 	sr_settings		s = settings(server);
@@ -267,6 +307,7 @@ int main(void)
 	test_not_now();
 	test_waiting_pattern();
 	test_long_pattern();
+	test_out_of_time();
 	test_leave();
 	test_address();
 	return test_result();
