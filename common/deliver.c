@@ -382,7 +382,6 @@ static void go_back(sr_delivery *d)
 	if (d->answered.entry && !d->accepted)
 		d->answered.at++;
 	d->answered.entry = false;
-	d->asked = d->answered;
 }
 
 /* Send everything; what broke the connection, and was not answered, is sent again once. */
@@ -401,6 +400,7 @@ static void send_phase(sr_delivery *d)
 		if (sr_delivery_exchange(d, &x, &err))
 			break;
 		go_back(d);
+		d->asked = d->answered;
 		failures = x.answered > 0 ? 1 : failures + 1;
 		if (err.cls != SR_E_LOST || failures > 1 || (d->flags & SR_NO_DIAL) != 0)
 		{
@@ -408,6 +408,7 @@ static void send_phase(sr_delivery *d)
 			d->stop = true;
 		}
 	}
+	go_back(d);
 	while (next_batch(d, &d->answered, &b))
 		set_aside(d, &d->kept, &b);
 }
