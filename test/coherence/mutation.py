@@ -24,6 +24,7 @@ KILLS, SERVERS, TRANSACTIONS = ("test/coherence/reliability/%s.py" % name
 # Which engines' campaigns are asked, and which named tests: a file and a part of their names. A program of
 # test/core is named without its directory.
 PLAN = {
+    "NOTHING": (BOTH, []),
     "LEASE": (BOTH, [(SERVERS, "a_lost_lease")]),
     "AFTER_COMMIT": (BOTH, [(TRANSACTIONS, "rolled_back_in_every_form")]),
     "OUTBOX": (BOTH, [(KILLS, "without_the_worker"), (KILLS, "commit_wal")]),
@@ -122,7 +123,16 @@ def named(root, path, part):
     flag = "-DSR_WITHOUT=SR_WITHOUT_" + os.path.basename(root)
     subprocess.run(["make", "-s", "-j2", "build/test/plain/" + path], cwd=root, check=True,
                    env=dict(os.environ, CPPFLAGS=flag, MAKEFLAGS=""))
-    return run(root, ["-c", "import subprocess, sys; sys.exit(subprocess.call(['build/test/plain/%s']))" % path])
+    return run(root, ["-c", WITH_REDIS % path])
+
+
+WITH_REDIS = """
+import os, subprocess, sys
+from harness import Redis
+redis = Redis()
+sys.exit(subprocess.call(["build/test/plain/%s"], env=dict(os.environ, REDIS_URL=redis.url,
+                                                          REDIS_UNIX_URL=redis.unix_url)))
+"""
 
 
 def campaign(root, engines):
@@ -157,6 +167,12 @@ def try_flag(name):
 def main():
     only = [w for w in os.environ.get("ONLY", "").split(",") if w]
     lines, missed = [], []
+    if not only or "NOTHING" in only:  # with everything in its place nobody must complain
+        for what, found, seconds, reason in try_flag("NOTHING"):
+            print("%-20s %-6s %-40s %6.1f s  %s" % ("NOTHING", "FAILED" if found else "-", what, seconds, reason),
+                  flush=True)
+            if found:
+                sys.exit(1)
     for name, meaning in flags():
         if only and name not in only:
             continue

@@ -18,7 +18,7 @@ class Reader:
     def __init__(self, ledger, counters, events, rng):
         self.ledger, self.counters, self.events, self.rng = ledger, counters, events, rng
         self.session = None
-        self.naive = self.warned = False
+        self.naive = False
         self.ways = [(self.cached, 30), (self.cached_late, 6), (self.cached_in_snapshot, 6),
                      (self.got, 12), (self.got_in_one_statement, 5), (self.team, 10), (self.group, 12),
                      (self.hand, 10), (self.plain, 6)]

@@ -25,7 +25,7 @@ class Worker:
         self.setup, self.role, self.number = setup, role, number
         name = "%s%d-%s-%d" % (setup["engine"], number, role, os.getpid())
         self.events = shared.Events(directory, name)
-        self.rng = rng = random.Random("%s-%d-%d" % (seed, number, self.counters.commits + self.counters.reads))
+        rng = random.Random("%s-%d-%d" % (seed, number, self.counters.commits + self.counters.reads))
         arguments = [self.counters, self.events, rng]
         self.actor = (Reader(self.ledger, *arguments) if role == "reader" else
                       ROLES[role](self.ledger, number, name, *arguments))
@@ -50,7 +50,6 @@ class Worker:
         else:
             session = SqliteSession(setup["where"], setup["settings"], self.role != "outside")
         self.actor.session, self.mode, self.seen = session, None, {}
-        self.actor.warned = False
         self.counters.backend = session.backend
 
     def adopt_mode(self):
@@ -77,8 +76,6 @@ class Worker:
 
     def step(self):
         actor = self.actor
-        if actor.session is not None and actor.warned and self.rng.random() < 0.05:
-            self.lose()
         if actor.session is None:
             self.connect()
         self.adopt_mode()

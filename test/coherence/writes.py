@@ -14,7 +14,7 @@ class Writer(Reader):
     def __init__(self, ledger, number, name, counters, events, rng):
         super().__init__(ledger, counters, events, rng)
         self.number, self.name, self.count = number, name, 0
-        self.intended, self.nonce, self.warned, self.deferred = {}, None, False, False
+        self.intended, self.nonce, self.deferred = {}, None, False
         self.common = [(self.one_statement, 20), (self.one_row, 15), (self.savepoints, 12), (self.many_rows, 8),
                        (self.delete_and_insert, 6), (self.rolled_back, 8), (self.own_read, 8),
                        (self.by_hand, 12), (self.read_before_invalidating, 6), (self.command_order, 2)]
@@ -56,9 +56,7 @@ class Writer(Reader):
 
     def committed(self, warnings, sql):
         self.counters.commits += 1
-        if warnings:
-            self.warned = True  # an outage is said once: until a new session nothing is certain
-        if self.warned or self.deferred or self.ledger.get("commit_mode") != shared.SYNC:
+        if warnings or self.deferred or self.ledger.get("commit_mode") != shared.SYNC:
             self.counters.unacknowledged += 1
             self.events("committed", self.nonce, self.intended, warnings)
             return
