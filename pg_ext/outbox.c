@@ -21,6 +21,7 @@
 #include "commands/extension.h"
 #include "mutation.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -281,13 +282,19 @@ void pg_outbox_tidy(void)
 
 void pg_outbox_tidy_at_exit(void)
 {
+	Oid relation;
+
 	if (row_count == 0)
 		return;
 	AbortOutOfAnyTransaction();
 	if (!settle())
 		return;
+	/* Nobody shall wait for it: neither for a lock nor for a standby. Others will find the rows. */
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
 	StartTransactionCommand();
-	pg_outbox_tidy();
+	relation = pg_own_relation(PG_OUTBOX);
+	if (OidIsValid(relation) && ConditionalLockRelationOid(relation, RowExclusiveLock))
+		pg_outbox_tidy();
 	CommitTransactionCommand();
 }
 

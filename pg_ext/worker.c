@@ -376,6 +376,8 @@ void pg_launcher_main(Datum argument)
 	pgstat_report_appname("sqlredis launcher");
 	before_shmem_exit(leave, (Datum) 0);
 	MemoryContextSwitchTo(TopMemoryContext);
+	/* Who sees that there is a launcher can see where it sends to, too. */
+	(void) ready_client();
 	pg_databases_open();
 	for (;;)
 	{

@@ -272,12 +272,12 @@ static void flush(unsigned flags, sr_flush_result *flushed)
 }
 
 /* What may be said in COMMIT: only ASCII, and nothing of it can fail but for want of memory. */
-static void say_at_commit(const sr_flush_result *flushed, bool durable)
+static void say_at_commit(int level, const sr_flush_result *flushed, bool durable)
 {
 	size_t failed = flushed->kept + flushed->lost;
 
 	ereport(
-		WARNING,
+		level,
 		(errcode(ERRCODE_WARNING),
 		 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
 					   failed, failed, flushed->err.msg),
@@ -294,7 +294,7 @@ static void say_at_commit(const sr_flush_result *flushed, bool durable)
  * A client's encoding that lacks a character, or want of memory, makes the report itself an ERROR.
  * It is caught here; nothing was begun that an abort would have to clean up.
  */
-static void warn_at_commit(sr_flush_result *flushed, bool durable)
+static void warn_at_commit(int level, sr_flush_result *flushed, bool durable)
 {
 	MemoryContext		  context = CurrentMemoryContext;
 	ErrorContextCallback *callbacks = error_context_stack;
@@ -305,7 +305,7 @@ static void warn_at_commit(sr_flush_result *flushed, bool durable)
 	error_context_stack = NULL;
 	PG_TRY();
 	{
-		say_at_commit(flushed, durable);
+		say_at_commit(level, flushed, durable);
 	}
 	PG_CATCH();
 	{
@@ -317,7 +317,10 @@ static void warn_at_commit(sr_flush_result *flushed, bool durable)
 	error_context_stack = callbacks;
 }
 
-/* safe: it is a drainer's task now, and is mentioned once for an outage. */
+/*
+ * The client hears of each commit that was not answered for. safe: a drainer will see to it, so that the
+ * server's log has it once for an outage.
+ */
 static void report_at_commit(sr_flush_result *flushed, bool durable, bool safe)
 {
 	if (flushed->kept + flushed->lost == 0)
@@ -327,8 +330,8 @@ static void report_at_commit(sr_flush_result *flushed, bool durable, bool safe)
 	}
 	if (pg_client_refusal() != NULL)
 		flushed->err = *pg_client_refusal();
-	if (!safe || !warned || flushed->lost > 0)
-		warn_at_commit(flushed, durable);
+	warn_at_commit(safe && warned && flushed->lost == 0 ? WARNING_CLIENT_ONLY : WARNING, flushed,
+				   durable);
 	warned = true;
 }
 
@@ -434,7 +437,7 @@ static void on_subxact(SubXactEvent event, SubTransactionId mine, SubTransaction
 		return;
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		sr_inval_release(queue, level - 1);
-	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	else if (event == SUBXACT_EVENT_ABORT_SUB && !sr_without(ROLLBACK))
 		sr_inval_rollback_to(queue, sr_without(DEPTH_TAGS) ? 0 : level - 1);
 }
 

@@ -64,12 +64,14 @@ def a_row_is_written_and_deleted_by_the_next_transaction():
 def nothing_remains_of_what_was_rolled_back():
     shell = clean()
     shell.run("UPDATE t SET n = 1 WHERE id = 1;")
+    redis("SET", "t:2", "v")
     shell.run("BEGIN; UPDATE t SET n = 1 WHERE id = 2; ROLLBACK;")
     equal(rows(shell), "1")
     # the deletion is rolled back with the transaction: it is done again
     shell.run("CREATE TABLE c (i int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO c VALUES (1);")
     equal(rows(shell), "0")
     shell.run("UPDATE t SET n = 1 WHERE id = 1;")
+    equal(redis("EXISTS", "t:2"), 1)
     contains(shell.run("BEGIN; INSERT INTO c VALUES (1); UPDATE t SET n = 2 WHERE id = 2; COMMIT;"),
              "23505")
     equal(rows(shell), "1")
@@ -336,6 +338,19 @@ def vacuum_takes_the_place_of_a_row():
     shell.run("UPDATE t SET n = 1 WHERE id = 1;")
     equal(rows(shell), "2", "another one's row stays")
     shell.close()
+    other.close()
+
+
+@test
+def the_end_of_a_session_waits_for_nobody():
+    shell = clean()
+    shell.run("UPDATE t SET n = 1 WHERE id = 1;")
+    other = server.session("d")
+    other.run("BEGIN; REFRESH MATERIALIZED VIEW sqlredis_outbox;")
+    equal(shell.close(), "")
+    wait_for("its end", lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'd'") == "1")
+    other.run("COMMIT;")
+    equal(other.run("SELECT redis_outbox_drain();"), "1", "another session does not know that it is delivered")
     other.close()
 
 
