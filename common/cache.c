@@ -244,8 +244,8 @@ static verdict by_script(lookup *l)
 	reply = run_look(l, stamp);
 	if (reply == NULL)
 		return lost_lease(l);
-	/* answered over a new connection, perhaps by another server, which the stamp is not of */
-	if (l->c->identity.state != SR_IDENTITY_KNOWN)
+	/* by another server than the stamp's, perhaps: over a new connection, or so late that it may be one */
+	if (!sr_identity_holds(l->c, l->epoch, stamp, reply->kind == SR_BULK, l->err))
 	{
 		sr_reply_free(reply);
 		note_lost(l); /* the lease, if it was taken, is not somebody else's */

@@ -83,6 +83,13 @@ bool sr_identity_call(sr_client *c, const sr_argv *cmd, sr_reply **reply, sr_err
 const unsigned char *sr_identity_stamp(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE],
 									   sr_err *err);
 
+/*
+ * Is the server over this connection the one that stamp is of, and was it when it gave the last answer?
+ * look: it is asked, unless it was a moment ago.
+ */
+bool sr_identity_holds(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE],
+					   const unsigned char stamp[SR_STAMP_SIZE], bool look, sr_err *err);
+
 /* ---- cache.c ---- */
 
 #define SR_CACHE_SCRIPTS 4

@@ -250,3 +250,17 @@ const unsigned char *sr_identity_stamp(sr_client *c, const unsigned char epoch[S
 	id->stamped = true;
 	return id->stamp;
 }
+
+bool sr_identity_holds(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE],
+					   const unsigned char stamp[SR_STAMP_SIZE], bool look, sr_err *err)
+{
+	const unsigned char *now;
+	sr_reply			*none;
+
+	if (look && !sr_identity_is_fresh(c) && !sr_identity_call(c, NULL, &none, err))
+		return false;
+	if (c->identity.state != SR_IDENTITY_KNOWN)
+		return false;
+	now = sr_identity_stamp(c, epoch, err);
+	return now != NULL && memcmp(now, stamp, SR_STAMP_SIZE) == 0;
+}

@@ -17,8 +17,9 @@ static int		   real = -1;  /* the connection to Redis */
 static int		   inner = -1; /* our end of what the client has instead */
 static char		   caught[8192];
 static size_t	   caught_len;
-static const char *catch_word; /* the command that is caught; those before go through */
-static bool		   deliver;	   /* it is carried out, only its reply is lost */
+static const char *catch_word;	/* the command that is caught; those before go through */
+static bool		   deliver;		/* it is carried out, only its reply is lost */
+static void (*meanwhile)(void); /* before it is, and then nothing is lost */
 
 /* What is there to read, once there is anything. */
 static size_t take(int fd, char *out, size_t size)
@@ -48,8 +49,16 @@ static void intercept(void)
 	caught_len = take(inner, caught, sizeof(caught));
 	if (caught_len == 0)
 		return;
-	if (memmem(caught, caught_len, catch_word, strlen(catch_word)) == NULL)
+	if (memmem(caught, caught_len, catch_word, strlen(catch_word)) == NULL || meanwhile != NULL)
 	{
+		void (*then)(void) = meanwhile;
+
+		if (memmem(caught, caught_len, catch_word, strlen(catch_word)) != NULL)
+		{
+			state.inside = meanwhile = NULL;
+			then();
+			state.inside = intercept;
+		}
 		if (put(real, caught, caught_len) && (n = take(real, reply, sizeof(reply))) > 0)
 			(void) put(inner, reply, n);
 		return;
@@ -198,9 +207,37 @@ static void test_stopped(const char *url)
 	end();
 }
 
+static void slow(void)
+{
+	time_passes();
+	time_passes();
+}
+
+static void promoted(void)
+{
+	slow();
+	ask(admin, "DEBUG CHANGE-REPL-ID");
+}
+
+/* Between a look and the script that reads an entry with tags: what happened, and what is found. */
+static void test_late_script(const char *url, void (*what)(void), const char *found)
+{
+	begin(url);
+	look(one, "tagged");
+	CHECK(is(fill(one, "tagged", "v", "red"), "filled") && is(look(one, "tagged"), "hit v"),
+		  "an entry with tags");
+	time_passes();
+	sit_between("EVALSHA", true);
+	meanwhile = what;
+	CHECK(is(look_flags(one, "tagged", 0), found) && meanwhile == NULL && inner >= 0,
+		  "is void after a promotion, however late the script comes, and only then");
+	stop_sitting();
+	end();
+}
+
 int main(void)
 {
-	redis *r = redis_start(NULL);
+	redis *r = redis_start((const char *const[]){"--enable-debug-command", "yes", NULL});
 
 	if (r == NULL)
 		return 1;
@@ -210,6 +247,8 @@ int main(void)
 	test_lost_fill(redis_url(r));
 	test_lost_look(redis_url(r));
 	test_stopped(redis_url(r));
+	test_late_script(redis_url(r), slow, "hit v");
+	test_late_script(redis_url(r), promoted, "missed");
 	redis_stop(r);
 	return test_result();
 }
