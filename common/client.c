@@ -289,9 +289,10 @@ void sr_client_count_unfilled(sr_client *c, sr_unfilled reason)
 		c->stats.cache_unfilled[reason]++;
 }
 
-void sr_client_note_kept(sr_client *c, uint64_t effects)
+void sr_client_note_other(sr_client *c, uint64_t kept, uint64_t sent)
 {
-	c->stats.kept_elsewhere = effects;
+	c->stats.kept_elsewhere = kept;
+	c->stats.sent_elsewhere = sent;
 }
 
 void sr_client_note_outbox(sr_client *c, uint64_t rows, double age)

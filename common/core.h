@@ -288,9 +288,11 @@ typedef struct sr_stats
 	uint64_t commands_queued, commands_sent, commands_failed; /* redis_on_commit's */
 	uint64_t cache_hits, cache_misses, cache_fills, cache_waits;
 	uint64_t cache_unfilled[SR_UNFILLED_REASONS];
-	uint64_t kept_elsewhere; /* effects that wait with another client: sr_client_note_kept */
-	uint64_t outbox_rows;	 /* as the adapter last saw them: sr_client_note_outbox */
-	double	 outbox_age;	 /* seconds, of the oldest */
+	uint64_t
+		kept_elsewhere; /* effects that wait with another client, or went by it: sr_client_note_other */
+	uint64_t sent_elsewhere;
+	uint64_t outbox_rows;				  /* as the adapter last saw them: sr_client_note_outbox */
+	double	 outbox_age;				  /* seconds, of the oldest */
 	uint64_t latency[SR_LATENCY_BUCKETS]; /* of round trips */
 } sr_stats;
 
@@ -325,7 +327,7 @@ void		   sr_client_count_read(sr_client *c, bool hit);
 void		   sr_client_count_queued(sr_client *c);  /* one more key to invalidate */
 void		   sr_client_count_command(sr_client *c); /* one more command to send after a commit */
 void		   sr_client_note_outbox(sr_client *c, uint64_t rows, double age);
-void		   sr_client_note_kept(sr_client *c, uint64_t effects);
+void		   sr_client_note_other(sr_client *c, uint64_t kept, uint64_t sent);
 /*
  * Of the server, database, user and password that the settings name: two clients with the same may do each
  * other's work. 0: not configured.

@@ -129,7 +129,7 @@ static void collect(stats *s, sr_client *c)
 	stat_count(s, "connect_failures", from->connect_failures);
 	stat_text(s, "breaker", sr_client_breaker_state(c));
 	stat_count(s, "invalidations_queued", from->invalidations_queued);
-	stat_count(s, "invalidations_sent", from->invalidations_sent);
+	stat_count(s, "invalidations_sent", from->invalidations_sent + from->sent_elsewhere);
 	stat_count(s, "invalidations_failed", from->invalidations_failed);
 	stat_count(s, "invalidations_waiting", sr_client_backlog(c) + from->kept_elsewhere);
 	stat_count(s, "commands_queued", from->commands_queued);

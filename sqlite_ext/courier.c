@@ -104,6 +104,7 @@ static void note_result(sq_courier *c, uint64_t number, const sr_flush_result *r
 	size_t left = sr_inval_count(c->work) + sr_client_backlog(c->client);
 
 	c->held = left + sr_inval_count(c->incoming);
+	atomic_fetch_add(&c->sent, result->sent);
 	if (result->lost > 0)
 	{
 		atomic_fetch_add(&c->refused, result->lost);

@@ -29,6 +29,7 @@ struct sq_courier
 	int64_t			 busy_since, last_try, retry_at, pause;
 	uint64_t		 attempts; /* that failed, since one succeeded */
 	sr_err			 failure;  /* of the last one */
+	_Atomic uint64_t sent;	   /* effects, since it began */
 	_Atomic size_t	 refused;  /* effects, not yet told of */
 	sr_err			 refusal;
 };

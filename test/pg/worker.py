@@ -266,6 +266,7 @@ def async_commits():
     gone("t:51")
     equal(shell.run("SELECT value FROM redis_stats() WHERE name = 'connects';"), "0",
           "the session itself never connected")
+    wait_for("the launcher", lambda: shell.run("SELECT count(*) FROM redis_outbox();") == "0")
     equal(shell.run("SET sqlredis.durability = memory; UPDATE t SET n = n + 1 WHERE id = 52;"), "")
     gone("t:52")
     equal(shell.run("SELECT count(*) FROM sqlredis_outbox;"), "0")
