@@ -71,7 +71,10 @@ static sq_box *new_box(sq_outbox *o, const char *schema, const char *file)
 		box->schema = sqlite3_mprintf("%s", schema);
 		box->file = sqlite3_mprintf("%s", file);
 		if (box->schema != NULL && box->file != NULL)
-			return o->boxes[o->count++] = box;
+		{
+			o->boxes[o->count++] = box;
+			return box;
+		}
 		free_box(box);
 		return NULL;
 	}

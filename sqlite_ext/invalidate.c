@@ -13,15 +13,15 @@
 #include <string.h>
 
 /*
- * COMMIT does not dial, so the connection is made when the first key is queued; unless another one will
- * be used, the courier's. What an earlier commit could not deliver goes now, while nobody waits for a
+ * COMMIT does not dial, so the connection is made when the first key is queued; unless the courier's will be
+ * used. What an earlier commit could not deliver goes now, while nobody waits for a
  * commit. false: interrupted.
  */
 static bool dial_once(sq_db *st, sr_err *err)
 {
 	sr_err failure = {0};
 
-	if (st->dialled || sq_is_async(&st->settings) || sq_courier_behind(st))
+	if (st->dialled || sq_is_async(&st->settings))
 		return true;
 	st->dialled = true;
 	if (sr_client_connect(st->client, 0, &failure))
