@@ -187,6 +187,19 @@ static void tell_kept(const sq_db *st)
 		tell(st, &result, false);
 }
 
+/* Redis has just answered: the courier need not wait for its next try. */
+static void encourage(const sq_db *st)
+{
+	sq_courier *c = sq_courier_ours(st);
+
+	if (c == NULL || !sq_courier_behind(st))
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->retry_at = 0;
+	pthread_mutex_unlock(&c->lock);
+	sq_courier_wake(c);
+}
+
 /* The client's backlog goes to the courier. Without a thread it stays, and goes with the next call. */
 static uint64_t hand_over(sq_db *st, bool safe)
 {
@@ -252,6 +265,8 @@ uint64_t sq_deliver(sq_db *st, bool outboxed)
 	flush_into(st, st->queue, SR_FLUSH_COMMIT, &result);
 	if (result.kept + result.lost > 0)
 		tell(st, &result, outboxed);
+	else
+		encourage(st);
 	if (sr_client_backlog(st->client) > 0)
 		number = hand_over(st, outboxed);
 	if (number == 0 && (result.kept > 0 || (result.lost > 0 && sr_class_is_outage(result.err.cls))))
