@@ -100,6 +100,7 @@ int pg_text_begin(const char *search_path)
 
 void pg_text_end(int nest_level)
 {
+	/* Whatever was called in between may have set something for the session: that goes, too. */
 	if (nest_level > 0)
-		AtEOXact_GUC(true, nest_level);
+		AtEOXact_GUC(false, nest_level);
 }

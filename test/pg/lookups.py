@@ -118,7 +118,13 @@ def a_writer_cannot_be_made_to_do_what_the_owner_wants():
         except SqlError as error:
             equal(error.state, "42501", str(error))
     equal(server.sql("SELECT count(*) FROM loot", "d"), "0")
-    server.sql("DROP TABLE trap, loot; DROP FUNCTION grab, leave; DROP OWNED BY owner; DROP ROLE owner", "d")
+    # nor are the writer's settings the owner's to change
+    server.sql("CREATE FUNCTION public.set_up() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'nowhere', false),"
+               " set_config('work_mem', '77kB', false); RETURN 'x'; END $$; SELECT redis_invalidate_on('trap', 'SELECT set_up()')", "d", "owner")
+    before = writer.run("SELECT current_setting('search_path'), current_setting('work_mem')")
+    writer.run("INSERT INTO trap VALUES (1)")
+    equal(writer.run("SELECT current_setting('search_path'), current_setting('work_mem')"), before)
+    server.sql("DROP FUNCTION set_up; DROP TABLE trap, loot; DROP FUNCTION grab, leave; DROP OWNED BY owner; DROP ROLE owner", "d")
 
 
 @test
