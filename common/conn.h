@@ -76,7 +76,8 @@ bool sr_identity_is_refused(const sr_client *c); /* and it is too early to ask a
 /*
  * Send cmd, which may be sent again, or NULL; pipelined with INFO when the connection is new or the last
  * look is 100 ms old. False: no answer. After true the identity is known, and was the server's when it
- * carried out cmd, or it is refused. The caller frees *reply; an error reply is a reply.
+ * carried out cmd, or it is refused, or unknown because the server is busy. The caller frees *reply; an
+ * error reply is a reply.
  */
 bool sr_identity_call(sr_client *c, const sr_argv *cmd, sr_reply **reply, sr_err *err);
 /* The known identity's stamp under a database's epoch; lives until the next call. NULL: no memory. */

@@ -133,12 +133,24 @@ static const char *refusal_of(const sr_reply *server, const sr_reply *replicatio
 	return replication->kind == SR_ERROR ? replication->str : NULL;
 }
 
+/* A server that is busy refuses everything, and answers again when it likes. */
+static bool is_passing(const char *refusal)
+{
+	sr_err err;
+
+	if (refusal == NULL)
+		return false;
+	sr_fail_reply(&err, refusal, strlen(refusal));
+	return sr_class_is_outage(err.cls);
+}
+
 /* What INFO answered; the request for it went out no earlier than at begun. */
 static void learn(sr_client *c, const asking *a, int64_t begun)
 {
 	sr_identity	   *id = &c->identity;
 	char			run_id[SR_IDENTITY_SIZE], replid[SR_IDENTITY_SIZE];
 	const sr_reply *server, *replication;
+	const char	   *refusal;
 
 	if (a->replication < 0)
 		return;
@@ -152,10 +164,10 @@ static void learn(sr_client *c, const asking *a, int64_t begun)
 		memcpy(id->replid, replid, sizeof(replid));
 		return;
 	}
+	refusal = refusal_of(server, replication);
 	id->stamped = false;
-	id->state = SR_IDENTITY_REFUSED;
-	if (!sr_info_identity(server, replication, refusal_of(server, replication), run_id, replid,
-						  sizeof(run_id), &id->why))
+	id->state = is_passing(refusal) ? SR_IDENTITY_UNKNOWN : SR_IDENTITY_REFUSED;
+	if (!sr_info_identity(server, replication, refusal, run_id, replid, sizeof(run_id), &id->why))
 		return;
 	memcpy(id->run_id, run_id, sizeof(run_id));
 	memcpy(id->replid, replid, sizeof(replid));

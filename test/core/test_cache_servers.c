@@ -230,6 +230,34 @@ static void test_no_info(const redis *a)
 	sr_client_free(admin);
 }
 
+/* ---- servers that are busy ---- */
+
+static void test_busy(const redis *a)
+{
+	sr_settings s = settings(redis_url(a));
+	sr_client  *c = client(&s);
+	sr_client  *admin = client(&s);
+	sr_client  *loop;
+
+	s.command_timeout = 100;
+	loop = client(&s);
+	look(c, "k");
+	CHECK(is(fill(c, "k", "v", NULL), "filled"), "an entry");
+	ask(admin, "CONFIG SET lua-time-limit 1");
+	ask(loop, "EVAL while\ttrue\tdo\tend 0");
+	CHECK(comes_to(admin, "PING", "BUSY"), "a script that does not end");
+	time_passes();
+	CHECK(is(look(c, "k"), "missed away") && is(look(c, "k"), "missed away") &&
+			  has(cache_err.msg, "BUSY"),
+		  "a server that is busy is away");
+	ask(admin, "SCRIPT KILL");
+	CHECK(comes_to(admin, "PING", "PONG") && is(look(c, "k"), "hit v"), "and there again at once");
+	ask(admin, "FLUSHALL");
+	sr_client_free(c);
+	sr_client_free(admin);
+	sr_client_free(loop);
+}
+
 /* ---- servers before 6.2 ---- */
 
 static void test_no_getex(void)
@@ -286,6 +314,7 @@ int main(void)
 	test_replica(a, b);
 	test_there_and_back(a, b);
 	test_no_info(a);
+	test_busy(a);
 	test_no_getex();
 	redis_stop(a);
 	redis_stop(b);
