@@ -402,11 +402,10 @@ static void send_phase(sr_delivery *d)
 		go_back(d);
 		d->asked = d->answered;
 		failures = x.answered > 0 ? 1 : failures + 1;
-		if (err.cls != SR_E_LOST || failures > 1 || (d->flags & SR_NO_DIAL) != 0)
-		{
-			sr_delivery_note(d, &err);
-			d->stop = true;
-		}
+		if (err.cls == SR_E_LOST && failures == 1 && (d->flags & SR_NO_DIAL) == 0)
+			continue;
+		sr_delivery_note(d, &err);
+		d->stop = true;
 	}
 	go_back(d);
 	while (next_batch(d, &d->answered, &b))
