@@ -184,6 +184,9 @@ bool sr_cache_fill(sr_client *c, const char *key, size_t len, const char *lease,
 	err->cls = SR_OK;
 	if (!parse_lease(lease, lease_len, head) || (is_void(c, head) && !sr_without(LEASE)))
 		return unfilled(c, SR_UNFILLED_LOST);
+	/* among what Redis could not be told yet may be this very key, and its lease is still there */
+	if (sr_client_backlog(c) > 0)
+		return unfilled(c, SR_UNFILLED_AWAY);
 	if (!sr_cache_keys(c, key, len, &keys, err))
 		return false;
 	ok = fill(c, &keys.entry, head, value, ttl, count, tags, filled, err);

@@ -404,6 +404,7 @@ static void test_backlog(void)
 	begin();
 	look(one, "k");
 	fill(one, "k", "old", NULL);
+	look(one, "leased");
 	ask(two, "CONFIG SET min-replicas-to-write 1");
 	sr_inval_push(q, "k", 1, 0);
 	sr_flush(one, q, 0, &r);
@@ -413,6 +414,8 @@ static void test_backlog(void)
 	CHECK(is(look(two, "k"), "hit old") && is(look(one, "k"), "missed away") &&
 			  has(cache_err.msg, "invalidations wait"),
 		  "nor for the one who still owes them");
+	CHECK(is(fill(one, "leased", "old", NULL), "unfilled") && unfilled(one, SR_UNFILLED_AWAY) == 2,
+		  "who may owe just what he would fill");
 	state.skew += 2000;
 	CHECK(is(look(one, "k"), "leased"), "which go first when they can");
 	sr_inval_free(q);
