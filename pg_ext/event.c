@@ -135,7 +135,7 @@ static void check_templates(Oid relation, Oid function, const char *column, bool
 			if (column != NULL && pg_templates_name(t->tgargs[j], column))
 				refuse_column(t, rel, column, renamed);
 			if (sr_is_query(t->tgargs[j], strlen(t->tgargs[j])))
-				pg_lookup_check(rel, pg_tracking_home(rel, t), t->tgargs[j]);
+				pg_lookup_check(rel, pg_tracking_home(t, t->tgargs[j]), t->tgargs[j]);
 		}
 	}
 	table_close(rel, AccessShareLock);
@@ -152,6 +152,17 @@ static void check_families(Oid function, const char *column, bool renamed)
 
 /* ---- a trigger written by hand ---- */
 
+/* A query runs with the owner's rights, and is not for somebody else to write. */
+static void check_author(Relation rel, const char *source)
+{
+	if (sr_is_query(source, strlen(source)) && !is_owner(RelationGetRelid(rel)))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("must be owner of table \"%s\" for a key template that is a query",
+							   RelationGetRelationName(rel)),
+						errdetail("It runs with the rights of the table's owner.")));
+}
+
+/* Who may make it is looked at always, the rest not while a dump is restored. */
 static void check_trigger(Oid trigger, Oid function)
 {
 	Relation		   rel;
@@ -169,10 +180,13 @@ static void check_trigger(Oid trigger, Oid function)
 
 		if (t->tgoid != trigger || t->tgfoid != function)
 			continue;
-		why = pg_trigger_refusal(t);
+		for (int j = 0; j < t->tgnargs; j++)
+			check_author(rel, t->tgargs[j]);
+		why = check_function_bodies ? pg_trigger_refusal(t) : NULL;
 		if (why != NULL)
 			pg_trigger_refuse(t, why);
-		pg_templates_check(rel, pg_tracking_home(rel, t), t->tgnargs, t->tgargs);
+		for (int j = 0; j < t->tgnargs && check_function_bodies; j++)
+			pg_templates_check(rel, pg_tracking_home(t, t->tgargs[j]), t->tgargs[j]);
 	}
 	table_close(rel, AccessShareLock);
 }
@@ -225,24 +239,6 @@ static void replace_trigger(const char *name, Oid relation, Oid function, const 
 	pg_tracking_create(name, relation, function, all->count, all->texts);
 }
 
-static List *parents_of(Oid relation)
-{
-	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
-	List	   *parents = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relation));
-	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return parents;
-}
-
 /* Everything that tracks its parents tracks relation, besides what tracked it before. */
 static void adopt(Oid relation, Oid function)
 {
@@ -257,7 +253,7 @@ static void adopt(Oid relation, Oid function)
 	/* A partition's row trigger is its parent's clone: with others it is not tracked. */
 	if (!partition)
 		add_own(&all, relation, name, function);
-	foreach (parent, parents_of(relation))
+	foreach (parent, pg_tracking_parents(relation))
 		of_parents += add_own(&all, lfirst_oid(parent), name, function);
 	if (of_parents == 0)
 		return;
@@ -409,9 +405,8 @@ static void after_command(const Node *command, Oid function)
 					change_family(adopt, lfirst_oid(cell), function);
 			break;
 		case T_CreateTrigStmt:
-			if (check_function_bodies)
-				foreach (cell, objects_of(TriggerRelationId))
-					check_trigger(lfirst_oid(cell), function);
+			foreach (cell, objects_of(TriggerRelationId))
+				check_trigger(lfirst_oid(cell), function);
 			break;
 		default: break;
 	}
@@ -420,11 +415,15 @@ static void after_command(const Node *command, Oid function)
 Datum pg_redis_check_ddl(PG_FUNCTION_ARGS)
 {
 	const EventTriggerData *event = (EventTriggerData *) fcinfo->context;
+	bool					was_working = working;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("redis_check_ddl() is an event trigger function")));
-	if (working || IsBinaryUpgrade || event->parsetree == NULL)
+	if (IsBinaryUpgrade || event->parsetree == NULL)
+		PG_RETURN_NULL();
+	/* But a query may be given to a table by what is called meanwhile. */
+	if (working && !IsA(event->parsetree, CreateTrigStmt))
 		PG_RETURN_NULL();
 	working = true;
 	PG_TRY();
@@ -433,7 +432,7 @@ Datum pg_redis_check_ddl(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		working = false;
+		working = was_working;
 	}
 	PG_END_TRY();
 	PG_RETURN_NULL();

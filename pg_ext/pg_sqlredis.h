@@ -371,8 +371,8 @@ void pg_templates_queue_update(pg_templates *templates, struct TupleTableSlot *b
 /* Output settings that make a column's text the same in every session, while rows are expanded. */
 int	 pg_templates_begin(const pg_templates *templates);
 void pg_templates_end(int nest_level);
-/* Raise unless every template compiles and names columns of rel. home: as for pg_lookup_new. */
-void pg_templates_check(struct RelationData *rel, Oid home, int count, char **texts);
+/* Raise unless the template compiles and names columns of rel. home: as for pg_lookup_new. */
+void pg_templates_check(struct RelationData *rel, Oid home, const char *source);
 /* Does the template name the column called name? Not if it does not compile. */
 bool pg_templates_name(const char *source, const char *name);
 /* The column called name, which a trigger on rel can read; raises when there is none. */
@@ -391,8 +391,10 @@ const struct Trigger *pg_tracking_find(struct RelationData *rel, const char *nam
 bool pg_tracking_has_rows(struct RelationData *rel, Oid function);
 /* The relation that has the trigger. */
 Oid pg_tracking_relation(Oid trigger);
-/* The table that redis_invalidate_on was called for when it made trigger on rel. */
-Oid pg_tracking_home(struct RelationData *rel, const struct Trigger *trigger);
+/* What relation inherits from, or is a partition of. */
+struct List *pg_tracking_parents(Oid relation);
+/* The table that redis_invalidate_on was called for when trigger was given the template. */
+Oid pg_tracking_home(const struct Trigger *trigger, const char *source);
 /* In SPI, with the current user's rights: */
 void pg_tracking_create(const char *name, Oid relation, Oid function, int count, char **texts);
 void pg_tracking_drop(const char *name, Oid relation);

@@ -70,8 +70,8 @@ static void create_triggers(Oid relation, Oid root, Oid function, int count, cha
 	char	 kind = rel->rd_rel->relkind;
 	bool	 cloned = rel->rd_rel->relispartition && relation != root;
 
-	if (kind != RELKIND_FOREIGN_TABLE)
-		pg_templates_check(rel, cloned ? root : relation, count, texts);
+	for (int i = 0; i < count && kind != RELKIND_FOREIGN_TABLE; i++)
+		pg_templates_check(rel, root, texts[i]);
 	table_close(rel, NoLock);
 	/* A foreign partition's rows have the row trigger's clone; TRUNCATE triggers it cannot have. */
 	if (kind == RELKIND_FOREIGN_TABLE)

@@ -125,7 +125,7 @@ static void compile_one(pg_templates *t, compiled *c, Relation rel, const Trigge
 
 	if (sr_is_query(source, strlen(source)))
 	{
-		c->lookup = pg_lookup_new(rel, pg_tracking_home(rel, trigger), source);
+		c->lookup = pg_lookup_new(rel, pg_tracking_home(trigger, source), source);
 		return;
 	}
 	c->template = compile(source);
@@ -235,25 +235,22 @@ static List *column_names(const sr_template *template)
 	return names;
 }
 
-void pg_templates_check(Relation rel, Oid home, int count, char **texts)
+void pg_templates_check(Relation rel, Oid home, const char *source)
 {
-	for (int i = 0; i < count; i++)
-	{
-		sr_template *template;
-		List	 *names;
-		ListCell *cell;
+	sr_template *template;
+	List	 *names;
+	ListCell *cell;
 
-		if (sr_is_query(texts[i], strlen(texts[i])))
-		{
-			pg_lookup_check(rel, home, texts[i]);
-			continue;
-		}
-		template = compile(texts[i]);
-		names = column_names(template);
-		sr_template_free(template);
-		foreach (cell, names)
-			pg_templates_column(rel, lfirst(cell));
+	if (sr_is_query(source, strlen(source)))
+	{
+		pg_lookup_check(rel, home, source);
+		return;
 	}
+	template = compile(source);
+	names = column_names(template);
+	sr_template_free(template);
+	foreach (cell, names)
+		pg_templates_column(rel, lfirst(cell));
 }
 
 bool pg_templates_name(const char *source, const char *name)

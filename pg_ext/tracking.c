@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -103,22 +104,92 @@ Oid pg_tracking_relation(Oid trigger)
 	return relation;
 }
 
-Oid pg_tracking_home(Relation rel, const Trigger *trigger)
+List *pg_tracking_parents(Oid relation)
 {
-	Oid relation = RelationGetRelid(rel);
-	Oid oid = trigger->tgoid;
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	/* A partition's TRUNCATE trigger is no clone, but it goes with one. */
-	if (TRIGGER_FOR_TRUNCATE(trigger->tgtype) && strcmp(trigger->tgname, PG_TRUNCATE_TRIGGER) == 0)
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return parents;
+}
+
+static bool has_argument(HeapTuple trigger, TupleDesc desc, const char *source)
+{
+	bool		isnull;
+	Datum		datum = fastgetattr(trigger, Anum_pg_trigger_tgargs, desc, &isnull);
+	const char *p = isnull ? NULL : VARDATA_ANY(DatumGetByteaPP(datum));
+	int			n = isnull ? 0 : ((Form_pg_trigger) GETSTRUCT(trigger))->tgnargs;
+
+	for (int i = 0; i < n; i++, p += strlen(p) + 1)
+		if (strcmp(p, source) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Has the trigger called name on relation that template? Asked of the catalogue, without a lock: who
+ * writes to a child must not wait for its parent, which is locked first elsewhere.
+ */
+static bool has_template(Oid relation, const char *name, Oid function, const char *source)
+{
+	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
+	bool		found = false;
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(name));
+	scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, NULL, lengthof(key), key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found |= ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid == function &&
+				 has_argument(tuple, RelationGetDescr(catalog), source);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+/* The one of relation's parents that has the template, too. */
+static Oid parent_with(Oid relation, const char *name, Oid function, const char *source)
+{
+	ListCell *parent;
+
+	foreach (parent, pg_tracking_parents(relation))
+		if (has_template(lfirst_oid(parent), name, function, source))
+			return lfirst_oid(parent);
+	return InvalidOid;
+}
+
+/*
+ * By the text of the template, and not only by what the trigger is a clone of: a child's triggers and a
+ * partition's TRUNCATE trigger are none, and their owner can put others in their place.
+ */
+Oid pg_tracking_home(const Trigger *trigger, const char *source)
+{
+	Oid home = InvalidOid;
+
+	for (Oid oid = trigger->tgoid; OidIsValid(oid);)
+		oid = parent_of(oid, &home);
+	if (strcmp(trigger->tgname, PG_ROW_TRIGGER) != 0 &&
+		strcmp(trigger->tgname, PG_TRUNCATE_TRIGGER) != 0)
+		return home;
+	for (Oid up = home; OidIsValid(up);)
 	{
-		const Trigger *clone = find(rel, PG_ROW_TRIGGER, trigger->tgfoid, true);
-
-		if (clone != NULL)
-			oid = clone->tgoid;
+		home = up;
+		up = parent_with(up, trigger->tgname, trigger->tgfoid, source);
 	}
-	while (OidIsValid(oid))
-		oid = parent_of(oid, &relation);
-	return relation;
+	return home;
 }
 
 static char *quote_arguments(int count, char **texts)

@@ -128,6 +128,35 @@ def a_writer_cannot_be_made_to_do_what_the_owner_wants():
 
 
 @test
+def a_query_has_the_rights_of_who_wrote_it():
+    server.sql("CREATE ROLE author LOGIN; GRANT CREATE ON SCHEMA public TO author; CREATE TABLE ran_as (who text); GRANT INSERT ON ran_as TO PUBLIC;"
+               "GRANT EXECUTE ON FUNCTION redis_invalidate(), redis_invalidate_on(regclass, text[]) TO author;"
+               "CREATE TABLE writable (id int); GRANT INSERT, TRIGGER ON writable TO author;"
+               "CREATE TABLE whole (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF whole DEFAULT;"
+               "ALTER TABLE part OWNER TO author; SELECT redis_invalidate_on('whole', 'whole:{id}'); INSERT INTO whole VALUES (1);"
+               "CREATE TABLE parent (id int); ALTER TABLE parent OWNER TO author", "d")
+    server.sql("CREATE FUNCTION note() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ran_as VALUES (current_user); RETURN 'x'; END $$;"
+               "SELECT redis_invalidate_on('parent', 'SELECT note()')", "d", "author")
+    shell = server.session("d", "author")
+    # on a table that one may only put triggers on, whatever one has set
+    for setting in ("on", "off"):
+        said = shell.run("SET check_function_bodies = %s; CREATE TRIGGER t AFTER INSERT ON writable FOR EACH ROW"
+                         " EXECUTE FUNCTION redis_invalidate('w:{id}', 'SELECT note()');" % setting)
+        true("42501" in said and "must be owner" in said, said)
+    shell.run("CREATE TRIGGER t AFTER INSERT ON writable FOR EACH ROW EXECUTE FUNCTION redis_invalidate('w:{id}'); INSERT INTO writable VALUES (1);")
+    equal(server.sql("SELECT count(*) FROM ran_as", "d"), "0")
+    # in place of the trigger that goes with somebody else's
+    shell.run("DROP TRIGGER sqlredis_truncate ON part; CREATE TRIGGER sqlredis_truncate BEFORE TRUNCATE ON part"
+              " EXECUTE FUNCTION redis_invalidate('SELECT note()'); TRUNCATE part;")
+    # from a table that somebody else's inherits from
+    server.sql("CREATE TABLE child () INHERITS (parent); GRANT INSERT, TRUNCATE ON child TO author", "d")
+    shell.run("INSERT INTO child VALUES (1); TRUNCATE child;")
+    shell.close()
+    equal(server.sql("SELECT who, count(*) FROM ran_as GROUP BY 1", "d"), "author|3")
+    server.sql("DROP TABLE whole, writable, parent, child, ran_as; DROP OWNED BY author; DROP ROLE author", "d")
+
+
+@test
 def plans_go_with_their_tables():
     writer = wire()
     writer.run("""
