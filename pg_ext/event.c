@@ -234,9 +234,9 @@ static void replace_trigger(const char *name, Oid relation, Oid function, const 
 			same = strcmp(own.texts[i], all->texts[i]) == 0;
 		if (same)
 			return;
-		pg_tracking_drop(name, relation);
+		pg_tracking_take(name, relation);
 	}
-	pg_tracking_create(name, relation, function, all->count, all->texts);
+	pg_tracking_give(name, relation, function, all->count, all->texts);
 }
 
 /* Everything that tracks its parents tracks relation, besides what tracked it before. */
@@ -279,10 +279,8 @@ static void change_family(void (*change)(Oid relation, Oid function), Oid relati
 	ReleaseSysCache(tuple);
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
-	SPI_connect();
 	foreach (member, find_all_inheritors(relation, ShareRowExclusiveLock, NULL))
 		change(lfirst_oid(member), function);
-	SPI_finish();
 	SetUserIdAndSecContext(user, security);
 }
 
@@ -299,7 +297,7 @@ static void abandon(Oid relation, Oid function)
 	tracked = pg_tracking_has_rows(rel, function);
 	table_close(rel, NoLock);
 	if (!tracked && add_own(&own, relation, PG_TRUNCATE_TRIGGER, function) > 0)
-		pg_tracking_drop(PG_TRUNCATE_TRIGGER, relation);
+		pg_tracking_take(PG_TRUNCATE_TRIGGER, relation);
 }
 
 /* ---- ENABLE TRIGGER ALL ---- */

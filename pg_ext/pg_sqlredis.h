@@ -399,6 +399,12 @@ Oid pg_tracking_home(const struct Trigger *trigger, const char *source);
 void pg_tracking_create(const char *name, Oid relation, Oid function, int count, char **texts);
 void pg_tracking_drop(const char *name, Oid relation);
 void pg_tracking_enable(const char *name, Oid relation);
+/*
+ * The same with a right that the session's user has not: nothing of others' is run, as event triggers
+ * would be by a command.
+ */
+void pg_tracking_give(const char *name, Oid relation, Oid function, int count, char **texts);
+void pg_tracking_take(const char *name, Oid relation);
 
 /* ---- trigger.c: the trigger function ---- */
 

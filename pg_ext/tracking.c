@@ -11,9 +11,12 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_func.h"
@@ -223,4 +226,32 @@ void pg_tracking_drop(const char *name, Oid relation)
 void pg_tracking_enable(const char *name, Oid relation)
 {
 	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", qualified_name(relation), name));
+}
+
+/* ---- without the commands ---- */
+
+void pg_tracking_give(const char *name, Oid relation, Oid function, int count, char **texts)
+{
+	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
+
+	stmt->trigname = pstrdup(name);
+	stmt->funcname = list_make1(makeString(get_func_name(function)));
+	stmt->row = strcmp(name, PG_ROW_TRIGGER) == 0;
+	stmt->timing = stmt->row ? TRIGGER_TYPE_AFTER : TRIGGER_TYPE_BEFORE;
+	stmt->events = stmt->row ? TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE
+							 : TRIGGER_TYPE_TRUNCATE;
+	for (int i = 0; i < count; i++)
+		stmt->args = lappend(stmt->args, makeString(texts[i]));
+	CreateTriggerFiringOn(stmt, NULL, relation, InvalidOid, InvalidOid, InvalidOid, function,
+						  InvalidOid, NULL, false, false, TRIGGER_FIRES_ALWAYS);
+	CommandCounterIncrement();
+}
+
+void pg_tracking_take(const char *name, Oid relation)
+{
+	ObjectAddress trigger;
+
+	ObjectAddressSet(trigger, TriggerRelationId, get_trigger_oid(relation, name, false));
+	performDeletion(&trigger, DROP_RESTRICT, 0);
+	CommandCounterIncrement();
 }

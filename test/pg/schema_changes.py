@@ -159,6 +159,20 @@ def no_recursion_into_others_event_triggers():
     sql("DROP EVENT TRIGGER zz_log; DROP TABLE ddl_log CASCADE; DROP FUNCTION log_ddl")
 
 
+@test
+def others_event_triggers_get_no_rights_by_it():
+    sql("CREATE ROLE mallory LOGIN; CREATE SCHEMA m AUTHORIZATION mallory; CREATE TABLE ran_as (who text); GRANT INSERT ON ran_as TO PUBLIC;"
+        "CREATE FUNCTION note(text) RETURNS void LANGUAGE sql AS 'SELECT'; CREATE FUNCTION audit() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM note(tg_tag); END $$; CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION audit();"
+        "CREATE TABLE theirs (id int); ALTER TABLE theirs OWNER TO mallory; SELECT redis_invalidate_on('theirs', 'theirs:{id}')")
+    sql("SET search_path = m, public; CREATE FUNCTION m.note(text) RETURNS void LANGUAGE sql AS 'INSERT INTO public.ran_as VALUES (current_user)';"
+        "CREATE TABLE m.child () INHERITS (public.theirs); CREATE TABLE m.late (id int); ALTER TABLE m.late INHERIT public.theirs", role="mallory")
+    equal(sql("SELECT DISTINCT who FROM ran_as"), "mallory")
+    equal([line for line in triggers() if line.startswith("m.")], ["m.%s|sqlredis_%s|A" % (table, kind) for table in ("child", "late")
+                                                                   for kind in ("invalidate", "truncate")])
+    sql("DROP EVENT TRIGGER audit; DROP FUNCTION audit, note; DROP TABLE theirs, ran_as CASCADE; DROP OWNED BY mallory; DROP ROLE mallory")
+
+
 def client(name, *words, **options):
     """A client program of PostgreSQL's against the server."""
     return run([os.path.join(server.client_bindir, name), "-h", server.host, "-p", str(server.port), "-U", server.name]
