@@ -10,8 +10,10 @@ import random
 import subprocess
 import sys
 
-from coherence.campaign import Campaign
-from harness import TOP, case, process
+sys.path.pop(0)  # this directory, in which this file would be taken for the package
+
+from coherence.campaign import Campaign  # noqa: E402  pylint: disable=wrong-import-position
+from harness import TOP, case, process  # noqa: E402  pylint: disable=wrong-import-position
 
 SEED = int(os.environ.get("COHERENCE_SEED") or random.SystemRandom().randrange(1 << 30))
 
