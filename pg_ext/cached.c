@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/analyze.h"
 #include "tcop/tcopprot.h"
@@ -17,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/snapmgr.h"
 
 #include "mutation.h"
 
@@ -249,6 +251,41 @@ static text *answer(MemoryContext context)
 	return copy;
 }
 
+static bool reads_a_function(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->rtekind == RTE_FUNCTION;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, reads_a_function, context,
+								 QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, reads_a_function, context);
+}
+
+/*
+ * Does the answer depend on who asks? Rewriting the query tells; of an SQL function in FROM, into which
+ * the planner looks, only planning does.
+ */
+static bool depends_on_role(SPIPlanPtr plan, CachedPlanSource *source)
+{
+	CachedPlan *planned;
+	bool		depends;
+
+	if (source->dependsOnRLS)
+		return true;
+	if (!reads_a_function((Node *) source->query_list, NULL))
+		return false;
+	/* What planning evaluates may be part of the answer. */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	planned = SPI_plan_get_cached_plan(plan);
+	depends = planned == NULL || planned->dependsOnRole;
+	if (planned != NULL)
+		ReleaseCachedPlan(planned, NULL);
+	PopActiveSnapshot();
+	return depends;
+}
+
 static void give_up_lease(call *c, sr_unfilled why)
 {
 	c->leased = false;
@@ -267,7 +304,7 @@ static text *run(call *c)
 
 	SPI_connect();
 	plan = prepare(c, &source);
-	if (c->leased && source->dependsOnRLS)
+	if (c->leased && depends_on_role(plan, source))
 		give_up_lease(c, SR_UNFILLED_SECURITY);
 	/* Not read-only: that would be the calling statement's snapshot, which is older than the lease. */
 	result = SPI_execute_plan(plan, c->arguments.values, c->arguments.nulls,

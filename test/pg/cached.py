@@ -227,6 +227,27 @@ def a_read_only_transaction_fills():
     equal(counter(other, "hits"), 1)
 
 
+@test
+def what_row_security_hides_from_some_is_not_filled():
+    server.sql("CREATE ROLE one LOGIN; CREATE ROLE two LOGIN; CREATE TABLE secrets (v text, of text); INSERT INTO secrets VALUES ('1', 'one'), ('2', 'two');"
+               "ALTER TABLE secrets ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON secrets USING (of = current_user); GRANT SELECT ON secrets TO one, two;"
+               "CREATE FUNCTION inlined() RETURNS SETOF secrets LANGUAGE sql STABLE AS 'SELECT * FROM public.secrets';"
+               "CREATE FUNCTION inlined(int) RETURNS SETOF secrets LANGUAGE sql STABLE AS 'SELECT * FROM public.secrets WHERE $1 = 1';"
+               "CREATE VIEW of_function WITH (security_invoker) AS SELECT * FROM inlined(1); GRANT SELECT ON of_function TO one, two;"
+               "SELECT redis_grant('read', 'one'), redis_grant('read', 'two');"
+               "GRANT EXECUTE ON FUNCTION redis_cached(text, double precision, text), redis_cached(text, double precision, text, VARIADIC \"any\") TO one, two", "d")
+    for rest in ("'SELECT v FROM secrets'", "'SELECT v FROM inlined()'", "'SELECT v FROM inlined($1)', 1", "'SELECT max(v) FROM generate_series(1, 2), inlined()'",
+                 "'SELECT (SELECT v FROM inlined($1))', 1", "'WITH f AS MATERIALIZED (SELECT v FROM inlined()) SELECT v FROM f'", "'SELECT v FROM of_function'"):
+        redis("FLUSHALL")
+        for role, v in (("one", "1"), ("two", "2")):
+            equal(server.sql("SELECT redis_cached('secret', 600, %s)" % rest, "d", role), v, rest)
+    # a function that does not read what is hidden is as good as a table
+    session = wire()
+    session.run("SELECT redis_cached('open', 600, 'SELECT g FROM generate_series(1, 1) g')")
+    equal(counter(session, "fills"), 1)
+    server.sql("DROP VIEW of_function; DROP FUNCTION inlined(), inlined(int); DROP TABLE secrets; DROP OWNED BY one, two; DROP ROLE one, two", "d")
+
+
 # ---- many ----
 
 @test
