@@ -193,7 +193,7 @@ static void check_plan(SPIPlanPtr plan)
 		refuse(" of one column, the key");
 }
 
-/* May the owner read what the query reads? Or the next write would fail. */
+/* May the owner read what the query reads? Or the next write would fail. Of a plan that is not kept. */
 static void check_rights(SPIPlanPtr plan)
 {
 	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
@@ -201,22 +201,18 @@ static void check_rights(SPIPlanPtr plan)
 
 	foreach (cell, cached->stmt_list)
 		check_permissions(lfirst_node(PlannedStmt, cell));
-	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	ReleaseCachedPlan(cached, NULL);
 }
 
 /* In SPI, and in the surroundings. */
-static void prepare(pg_lookup *l)
+static SPIPlanPtr prepare(const pg_lookup *l)
 {
-	SPIPlanPtr plan;
+	SPIPlanPtr plan = SPI_prepare(l->text, l->count, l->types);
 
-	if (l->plan != NULL)
-		return;
-	plan = SPI_prepare(l->text, l->count, l->types);
 	if (plan == NULL)
 		refuse("");
 	check_plan(plan);
-	SPI_keepplan(plan);
-	l->plan = plan;
+	return plan;
 }
 
 /* The errors of a query that nobody wrote there and then need to say where it comes from. */
@@ -238,15 +234,24 @@ void pg_lookup_check(Relation rel, Oid home, const char *source)
 	error_context_stack = &callback;
 	SPI_connect();
 	enter(&around, home);
-	prepare(l);
-	check_rights(l->plan);
+	check_rights(prepare(l));
 	leave(&around);
-	pg_lookup_free(l);
 	SPI_finish();
 	error_context_stack = callback.previous;
 }
 
 /* ---- running it ---- */
+
+static void keep_plan(pg_lookup *l)
+{
+	SPIPlanPtr plan;
+
+	if (l->plan != NULL)
+		return;
+	plan = prepare(l);
+	SPI_keepplan(plan);
+	l->plan = plan;
+}
 
 static void queue_answer(pg_lookup *l, TupleDesc desc, HeapTuple tuple)
 {
@@ -320,7 +325,7 @@ void pg_lookup_queue(pg_lookup *l, TupleTableSlot *slot, bool past)
 	error_context_stack = &callback;
 	SPI_connect();
 	enter(&around, l->home);
-	prepare(l);
+	keep_plan(l);
 	execute(l, values, nulls, past);
 	queue_answers(l);
 	leave(&around);

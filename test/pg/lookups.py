@@ -172,6 +172,16 @@ def plans_go_with_their_tables():
             ASSERT (SELECT count(*) FROM redis_pending()) = 600;
         END $$""")
     true(int(writer.value("SELECT count(*) FROM pg_backend_memory_contexts WHERE name IN ('sqlredis template', 'CachedPlanSource', 'SPI Plan')")) < 600)
+    # one that is refused leaves nothing
+    writer.run("CREATE ROLE unread; CREATE TABLE hidden (id int); ALTER TABLE hidden OWNER TO unread")
+    contexts = "SELECT count(*) FROM pg_backend_memory_contexts"
+    refused = ("DO $$ BEGIN FOR i IN 1..%d LOOP BEGIN PERFORM redis_invalidate_on('hidden', 'SELECT 1 FROM public.stays');"
+               " EXCEPTION WHEN insufficient_privilege THEN NULL; END; END LOOP; END $$")
+    writer.run(refused % 1)
+    before = int(writer.value(contexts))
+    writer.run(refused % 100)
+    true(int(writer.value(contexts)) - before < 50)
+    writer.run("DROP TABLE hidden; DROP ROLE unread")
     # a row costs no memory that stays
     writer.run("INSERT INTO stays SELECT generate_series(1, 20000)")
     before = int(writer.value("SELECT sum(used_bytes) FROM pg_backend_memory_contexts"))
