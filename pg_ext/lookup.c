@@ -42,6 +42,7 @@ struct pg_lookup
 {
 	MemoryContext context; /* where it lives */
 	Oid			  home;	   /* the table that redis_invalidate_on named */
+	char		 *name;	   /* its own, when this was made */
 	int			  count;
 	AttrNumber	 *columns;
 	Oid			 *types;
@@ -130,6 +131,7 @@ pg_lookup *pg_lookup_new(Relation rel, Oid home, const char *source)
 
 	l->context = CurrentMemoryContext;
 	l->home = home;
+	l->name = get_rel_name(home);
 	l->text = read_source(source, &names);
 	l->columns = palloc((list_length(names) + 1) * sizeof *l->columns);
 	l->types = palloc((list_length(names) + 1) * sizeof *l->types);
@@ -215,13 +217,16 @@ static SPIPlanPtr prepare(const pg_lookup *l)
 	return plan;
 }
 
-/* The errors of a query that nobody wrote there and then need to say where it comes from. */
+/*
+ * The errors of a query that nobody wrote there and then need to say where it comes from. Looks nothing
+ * up: the error may be the catalogue's.
+ */
 static void say_where(void *arg)
 {
 	const pg_lookup *l = arg;
 
 	errcontext("query in a key template of table \"%s\": see redis_invalidations()",
-			   get_rel_name(l->home));
+			   l->name != NULL ? l->name : "?");
 }
 
 void pg_lookup_check(Relation rel, Oid home, const char *source)
