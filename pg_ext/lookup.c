@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -40,9 +41,10 @@ typedef struct surroundings
 
 struct pg_lookup
 {
-	MemoryContext context; /* where it lives */
-	Oid			  home;	   /* the table that redis_invalidate_on named */
-	char		 *name;	   /* its own, when this was made */
+	MemoryContext context;	/* where it lives */
+	Oid			  relation; /* whose rows it is run for */
+	Oid			  home;		/* the table that redis_invalidate_on named */
+	char		 *name;		/* its own, when this was made */
 	int			  count;
 	AttrNumber	 *columns;
 	Oid			 *types;
@@ -130,6 +132,7 @@ pg_lookup *pg_lookup_new(Relation rel, Oid home, const char *source)
 	ListCell  *cell;
 
 	l->context = CurrentMemoryContext;
+	l->relation = RelationGetRelid(rel);
 	l->home = home;
 	l->name = get_rel_name(home);
 	l->text = read_source(source, &names);
@@ -152,8 +155,28 @@ void pg_lookup_free(pg_lookup *l)
 	l->plan = NULL;
 }
 
+/*
+ * May the answer for a row change although the columns in the query do not? Where it reads the row's own
+ * table, or another of its family; and what a function reads is not known.
+ */
+static bool reads_the_row(const pg_lookup *l)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(l->plan));
+	ListCell		 *cell;
+
+	if (source->invalItems != NIL)
+		return true;
+	foreach (cell, source->relationOids)
+		if (lfirst_oid(cell) == l->relation || has_subclass(lfirst_oid(cell)) ||
+			has_subclass(l->relation))
+			return true;
+	return false;
+}
+
 bool pg_lookup_is_unchanged(const pg_lookup *l, TupleTableSlot *before, TupleTableSlot *after)
 {
+	if (l->plan == NULL || reads_the_row(l))
+		return false;
 	for (int i = 0; i < l->count; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(before->tts_tupleDescriptor, l->columns[i] - 1);

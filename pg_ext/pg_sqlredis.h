@@ -349,7 +349,7 @@ pg_lookup *pg_lookup_new(struct RelationData *rel, Oid home, const char *source)
 void	   pg_lookup_free(pg_lookup *l);
 /* Queue the keys that the query gives for a row. past: as the database was before this statement. */
 void pg_lookup_queue(pg_lookup *l, struct TupleTableSlot *slot, bool past);
-/* Certainly the same columns in both. */
+/* Certainly the same answer for both, of which the first was queued. */
 bool pg_lookup_is_unchanged(const pg_lookup *l, struct TupleTableSlot *before,
 							struct TupleTableSlot *after);
 /* Raise unless it can be run for rows of rel. */

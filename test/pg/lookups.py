@@ -53,6 +53,20 @@ def a_row_that_waited_to_be_deleted():
 
 
 @test
+def one_that_reads_what_the_statement_changes():
+    writer = wire()
+    writer.run("CREATE TABLE mails (id int, mail text); CREATE TABLE mails_2 () INHERITS (mails); INSERT INTO mails VALUES (1, 'old'); INSERT INTO mails_2 VALUES (2, 'old');"
+               "CREATE VIEW seen AS SELECT * FROM mails; CREATE FUNCTION mail_of(n int) RETURNS text LANGUAGE sql STABLE AS 'SELECT mail FROM mails WHERE id = n'")
+    for query in ("SELECT mail FROM mails WHERE id = {id}", "SELECT mail FROM seen WHERE id = {id}", "SELECT mail_of({id})"):
+        writer.run("SELECT redis_invalidate_on('mails', '%s')" % query.replace("'", "''"))
+        for n in (1, 2):
+            writer.run("BEGIN; UPDATE mails SET mail = 'new' WHERE id = %d" % n)
+            equal(keys(writer), ["new", "old"], query)
+            writer.run("ROLLBACK")
+    writer.run("DROP TABLE mails CASCADE; DROP FUNCTION mail_of")
+
+
+@test
 def what_it_reads_changes_its_shape():
     writer, other = fresh()
     writer.run("UPDATE users SET name = 'x'")
