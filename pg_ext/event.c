@@ -118,11 +118,15 @@ static void refuse_column(const Trigger *trigger, Relation rel, const char *colu
 						   "table.")));
 }
 
-/* Do this relation's templates name a column that is no more? column NULL: only queries are checked. */
+/*
+ * Do this relation's templates name a column that is no more? It is there again, or still, if another one
+ * was added by that name, or if only a parent's was dropped. column NULL: only queries are checked.
+ */
 static void check_templates(Oid relation, Oid function, const char *column, bool renamed)
 {
 	Relation		   rel = table_open(relation, AccessShareLock);
 	const TriggerDesc *triggers = rel->trigdesc;
+	bool			   gone = column != NULL && get_attnum(relation, column) == InvalidAttrNumber;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
@@ -132,7 +136,7 @@ static void check_templates(Oid relation, Oid function, const char *column, bool
 			continue;
 		for (int j = 0; j < t->tgnargs; j++)
 		{
-			if (column != NULL && pg_templates_name(t->tgargs[j], column))
+			if (gone && pg_templates_name(t->tgargs[j], column))
 				refuse_column(t, rel, column, renamed);
 			if (sr_is_query(t->tgargs[j], strlen(t->tgargs[j])))
 				pg_lookup_check(rel, pg_tracking_home(t, t->tgargs[j]), t->tgargs[j]);

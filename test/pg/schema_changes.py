@@ -78,6 +78,10 @@ def inheritance_children():
     cached_and_gone("INSERT INTO later VALUES (4)", "a:4", "cc:4")
     fails("ALTER TABLE a RENAME id TO x;", "2BP01", "named in a key template", "redis_invalidate_off")
     fails("ALTER TABLE b DROP n CASCADE;", "2BP01")
+    # one that is there again, or still
+    sql("ALTER TABLE b DROP n CASCADE, ADD n text; DROP TABLE ab; CREATE TABLE own (n text) INHERITS (b); SELECT redis_invalidate_on('own', 'own:{n}');"
+        "SELECT redis_invalidate_off('b'); SELECT redis_invalidate_on('own', 'own:{n}'); ALTER TABLE b DROP n")
+    cached_and_gone("INSERT INTO own VALUES ('x')", "own:x")
     # a parent that is not tracked itself
     sql("CREATE TABLE base (id int); CREATE TABLE kid () INHERITS (base); SELECT redis_invalidate_on('kid', 'k:{id}')")
     fails("ALTER TABLE base RENAME id TO x;", 'relation "kid"', "2BP01")
