@@ -276,6 +276,13 @@ static void say_at_commit(int level, const sr_flush_result *flushed, bool durabl
 {
 	size_t failed = flushed->kept + flushed->lost;
 
+	if (flushed->err.cls == SR_OK)
+	{
+		ereport(NOTICE, (errmsg_plural("%zu key is left to the drainer, which deletes it soon",
+									   "%zu keys are left to the drainer, which deletes them soon",
+									   failed, failed)));
+		return;
+	}
 	ereport(
 		level,
 		(errcode(ERRCODE_WARNING),
@@ -332,7 +339,7 @@ static void report_at_commit(sr_flush_result *flushed, bool durable, bool safe)
 		flushed->err = *pg_client_refusal();
 	warn_at_commit(safe && warned && flushed->lost == 0 ? WARNING_CLIENT_ONLY : WARNING, flushed,
 				   durable);
-	warned = true;
+	warned = flushed->err.cls != SR_OK;
 }
 
 /* Into the ring; false: there is no room, or no launcher. */
@@ -379,8 +386,7 @@ static void send(void)
 		pg_outbox_committed(left || flushed.lost > 0 ? PG_OUTCOME_LEFT : PG_OUTCOME_IN_BACKLOG, 0);
 	if (flushed.kept > 0 && drained)
 		pg_database_mark(MyDatabaseId, min_age());
-	if (flushed.err.cls != SR_OK || flushed.kept == 0)
-		report_at_commit(&flushed, durable, left);
+	report_at_commit(&flushed, durable, left);
 }
 
 static void at_end(void)

@@ -150,6 +150,19 @@ def a_hundred_thousand_rows():
 
 
 @test
+def many_keys_and_patterns_are_left_to_the_drainer():
+    shell = server.session("d")
+    redis("MSET", "m:1", "old", "m:6000", "old", "p:1", "old")
+    contains(shell.run("BEGIN; SELECT sum(redis_invalidate('m:' || i)) FROM generate_series(1, 6000) i; COMMIT;"),
+             "6000 keys are left to the drainer")
+    gone("m:1", "m:6000")
+    contains(shell.run("SELECT redis_invalidate_pattern('p:*');"), "left to the drainer")
+    gone("p:1")
+    shell.close()
+    drained()
+
+
+@test
 def a_database_that_has_to_go_does_not_wait():
     server.database("going")
     server.sql(TABLE, "going")
