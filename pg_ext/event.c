@@ -195,6 +195,14 @@ static void check_trigger(Oid trigger, Oid function)
 	table_close(rel, AccessShareLock);
 }
 
+static void check_triggers(Oid function)
+{
+	ListCell *trigger;
+
+	foreach (trigger, objects_of(TriggerRelationId))
+		check_trigger(lfirst_oid(trigger), function);
+}
+
 /* ---- a new partition, a new child ---- */
 
 static void add_templates(templates *all, const Trigger *trigger)
@@ -288,6 +296,14 @@ static void change_family(void (*change)(Oid relation, Oid function), Oid relati
 	SetUserIdAndSecContext(user, security);
 }
 
+static void adopt_all(Oid function)
+{
+	ListCell *relation;
+
+	foreach (relation, tables())
+		change_family(adopt, lfirst_oid(relation), function);
+}
+
 /* PostgreSQL has dropped the row trigger, its parent's clone; the other half goes, too. */
 static void abandon(Oid relation, Oid function)
 {
@@ -349,8 +365,6 @@ static Oid partition_of(const AlterTableCmd *cmd)
 
 static void after_subcommand(const AlterTableCmd *cmd, Oid function)
 {
-	ListCell *relation;
-
 	switch (cmd->subtype)
 	{
 		case AT_DropColumn:
@@ -364,10 +378,7 @@ static void after_subcommand(const AlterTableCmd *cmd, Oid function)
 		case AT_AttachPartition: change_family(adopt, partition_of(cmd), function); break;
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize: change_family(abandon, partition_of(cmd), function); break;
-		case AT_AddInherit:
-			foreach (relation, tables())
-				change_family(adopt, lfirst_oid(relation), function);
-			break;
+		case AT_AddInherit: adopt_all(function); break;
 		case AT_EnableTrig:
 		case AT_EnableTrigAll:
 		case AT_EnableTrigUser: enable_families(function); break;
@@ -386,8 +397,6 @@ static void after_alter_table(const AlterTableStmt *stmt, Oid function)
 /* Only what can matter costs more than this look. */
 static void after_command(const Node *command, Oid function)
 {
-	ListCell *cell;
-
 	switch (nodeTag(command))
 	{
 		case T_AlterTableStmt:
@@ -403,12 +412,12 @@ static void after_command(const Node *command, Oid function)
 			break;
 		case T_CreateStmt:
 			if (castNode(CreateStmt, command)->inhRelations != NIL)
-				foreach (cell, tables())
-					change_family(adopt, lfirst_oid(cell), function);
+				adopt_all(function);
 			break;
-		case T_CreateTrigStmt:
-			foreach (cell, objects_of(TriggerRelationId))
-				check_trigger(lfirst_oid(cell), function);
+		case T_CreateTrigStmt: check_triggers(function); break;
+		case T_CreateSchemaStmt:
+			adopt_all(function);
+			check_triggers(function);
 			break;
 		default: break;
 	}

@@ -306,8 +306,9 @@ static void print_own_objects(void)
 		"\tAS 'MODULE_PATHNAME', 'pg_redis_check_ddl';\n"
 		"REVOKE ALL ON FUNCTION redis_check_ddl() FROM PUBLIC;\n"
 		"CREATE EVENT TRIGGER sqlredis_check_ddl ON ddl_command_end\n"
-		"\tWHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'ALTER TRIGGER')\n"
-		"\tEXECUTE FUNCTION redis_check_ddl();\n");
+		"\tWHEN TAG IN ('ALTER TABLE', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE TRIGGER')\n"
+		"\tEXECUTE FUNCTION redis_check_ddl();\n"
+		"ALTER EVENT TRIGGER sqlredis_check_ddl ENABLE ALWAYS;\n");
 }
 /* clang-format on */
 

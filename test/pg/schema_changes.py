@@ -78,6 +78,12 @@ def inheritance_children():
     cached_and_gone("INSERT INTO later VALUES (4)", "a:4", "cc:4")
     fails("ALTER TABLE a RENAME id TO x;", "2BP01", "named in a key template", "redis_invalidate_off")
     fails("ALTER TABLE b DROP n CASCADE;", "2BP01")
+    # made with its schema, or with triggers that others made passed by
+    sql("CREATE SCHEMA made CREATE TABLE ac () INHERITS (public.a); SET session_replication_role = replica; CREATE TABLE ad () INHERITS (a)")
+    cached_and_gone("INSERT INTO made.ac VALUES (5)", "a:5")
+    cached_and_gone("INSERT INTO ad VALUES (6)", "a:6")
+    fails("CREATE SCHEMA bad CREATE TABLE t (id int) CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION public.redis_invalidate('{x}');", "42703")
+    sql("DROP SCHEMA made CASCADE")
     # one that is there again, or still
     sql("ALTER TABLE b DROP n CASCADE, ADD n text; DROP TABLE ab; CREATE TABLE own (n text) INHERITS (b); SELECT redis_invalidate_on('own', 'own:{n}');"
         "SELECT redis_invalidate_off('b'); SELECT redis_invalidate_on('own', 'own:{n}'); ALTER TABLE b DROP n")
