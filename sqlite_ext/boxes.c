@@ -210,6 +210,8 @@ void sq_outbox_committed(sq_db *st, uint64_t number)
 		sq_box *box = o->boxes[i];
 
 		keep_uncut(box);
+		if (box->fresh_last != 0)
+			box->committed = box->fresh_last;
 		/* without memory the row is found by a look */
 		if (box->fresh_first != 0 && number != SQ_UNTAKEN)
 			sq_box_take(box, box->fresh_first, box->fresh_last, number);

@@ -294,6 +294,17 @@ static int64_t drain(sq_db *st, const char *schema, sr_err *refused, sr_err *err
 	return rows;
 }
 
+/* What a transaction wrote is owed once it is committed. */
+static bool may_drain(sqlite3 *db, const char *schema, sr_err *err)
+{
+	return sqlite3_txn_state(db, schema) != SQLITE_TXN_WRITE ||
+		   sr_fail(
+			   err, SR_E_OPTION, "Call it outside of transactions.",
+			   "redis_outbox_drain cannot tell what of the outbox \"%.100s\" is committed: this "
+			   "transaction has written there",
+			   schema);
+}
+
 void sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	sq_db	   *st = ((const sq_function *) sqlite3_user_data(ctx))->st;
@@ -311,7 +322,7 @@ void sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 		/* a file that cannot be written owes what somebody else has to deliver */
 		if (!sq_has_outbox(st->db, schema) || sqlite3_db_readonly(st->db, schema) == 1)
 			continue;
-		some = drain(st, schema, &refused, &err);
+		some = may_drain(st->db, schema, &err) ? drain(st, schema, &refused, &err) : -1;
 		ok = some >= 0;
 		rows += some;
 	}

@@ -175,9 +175,25 @@ static bool is_young(const sq_db *st, double created_at)
 	return age >= -60 && age < 2e-3 * (double) st->settings.commit_timeout;
 }
 
+/*
+ * Rows of the transaction that runs are nobody's to deliver yet: what they name would be filled anew before
+ * the commit, and after a rollback their ids belong to others. Who writes here sees its own, and who reads
+ * uncommitted those of others; the ids up to one that was committed are all of transactions that ended.
+ */
+static sqlite3_int64 last_committed(const sq_leftovers *l, const char *schema)
+{
+	sqlite3 *db = l->st->db;
+
+	return sqlite3_txn_state(db, schema) == SQLITE_TXN_WRITE ||
+				   sq_pragma_is_on(db, "read_uncommitted")
+			   ? l->box->committed
+			   : INT64_MAX;
+}
+
 /* *horizon: the last id that need not be looked at again. */
 static bool collect(sq_leftovers *l, const char *schema, sqlite3_int64 *horizon, sr_err *err)
 {
+	sqlite3_int64 last = last_committed(l, schema);
 	sqlite3_stmt *rows = sq_prepare(l->st->db, err, SQ_ROWS_OF, schema, l->box->horizon, LOOK_ROWS);
 	bool		  ok = rows != NULL;
 
@@ -185,6 +201,8 @@ static bool collect(sq_leftovers *l, const char *schema, sqlite3_int64 *horizon,
 	{
 		sqlite3_int64 id = sqlite3_column_int64(rows, 0);
 
+		if (id > last)
+			break;
 		if (sq_box_has(l->box, id))
 			sq_leftovers_pass(l);
 		else if (is_young(l->st, sqlite3_column_double(rows, 1)))

@@ -22,7 +22,8 @@ typedef struct sq_box
 	sq_taken	 *rows; /* in order */
 	int			  count, capacity;
 	sqlite3_int64 fresh_first, fresh_last; /* of the running transaction; 0: none */
-	sqlite3_int64 horizon; /* up to here every row was looked at: new ones have greater ids */
+	sqlite3_int64 horizon;	 /* up to here every row was looked at: new ones have greater ids */
+	sqlite3_int64 committed; /* the last id that a commit of this connection wrote */
 } sq_box;
 
 #define SQ_TXN_BYTES 16
