@@ -23,7 +23,7 @@ class Writer(Reader):
         ways = self.common + (self.of_postgres() if self.session.name == "pg" else self.of_sqlite())
         way = self.rng.choices([w for w, _ in ways], [n for _, n in ways])[0]
         self.count += 1
-        self.intended, self.nonce, self.deferred = {}, "%s-%d" % (self.name, self.count), False
+        self.intended, self.nonce, self.deferred = {}, "%s-%d-%d" % (self.name, self.ledger.get("round"), self.count), False
         if self.session.name == "sqlite":
             time.sleep(self.rng.choice([0, 0.001, 0.003]))  # its commits are fast: let somebody read
         way()
@@ -290,7 +290,7 @@ class OutsideWriter(Writer):
 
     def step(self):
         self.count += 1
-        self.intended, self.nonce = {}, "%s-%d" % (self.name, self.count)
+        self.intended, self.nonce = {}, "%s-%d-%d" % (self.name, self.ledger.get("round"), self.count)
         time.sleep(self.rng.uniform(0, 0.02))  # there is one of it, and nobody answers for its speed
         self.begin()
         self.session.value("UPDATE outer_items SET version = version + 1, nonce = %s WHERE id = %d RETURNING 1"
