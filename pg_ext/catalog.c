@@ -24,7 +24,8 @@ static const char *const names[] = {
 };
 
 static Oid	  found[lengthof(names)];
-static bool	  known; /* found is what the catalogue says */
+static bool	  known;   /* found is what the catalogue says */
+static bool	  reading; /* it is being read: any change counts */
 static uint64 generation = 1;
 
 /*
@@ -34,6 +35,7 @@ static uint64 generation = 1;
 static void on_relcache_change(Datum arg, Oid relation)
 {
 	(void) arg;
+	reading = false;
 	for (size_t i = 0; known && i < lengthof(names); i++)
 		if (relation == InvalidOid || !OidIsValid(found[i]) || found[i] == relation)
 		{
@@ -92,12 +94,12 @@ Oid pg_own_relation(pg_own which)
 
 	if (known)
 		return found[which];
-	/* What changes while it is read makes this false again. Until then nothing found means any change. */
-	memset(found, 0, sizeof found);
-	known = true;
+	reading = true;
 	extension = get_extension_oid("sqlredis", true);
 	if (OidIsValid(extension))
 		read_members(extension, members);
 	memcpy(found, members, sizeof found);
+	/* An error leaves it unknown, and so does what changed meanwhile. */
+	known = reading;
 	return members[which];
 }
