@@ -188,16 +188,28 @@ static sr_wait host_wait(void *ctx, struct pollfd *fds, unsigned nfds, int64_t d
 	return result;
 }
 
-/* Called from within the core: ereport must not raise, so it gets no interrupt and only ASCII. */
+typedef struct message
+{
+	int			level;
+	const char *text;
+} message;
+
+static void say(void *arg)
+{
+	const message *m = arg;
+	sr_err		   err = {0};
+
+	strlcpy(err.msg, m->text, sizeof err.msg);
+	pg_log(m->level, &err);
+}
+
+/* Called from within the core, also in COMMIT: it must not raise. */
 static void host_log(void *ctx, sr_level level, const char *msg)
 {
-	sr_err err = {0};
+	message m = {level == SR_LOG_WARNING ? WARNING : DEBUG1, msg};
 
 	(void) ctx;
-	strlcpy(err.msg, msg, sizeof err.msg);
-	HOLD_INTERRUPTS();
-	pg_log(level == SR_LOG_WARNING ? WARNING : DEBUG1, &err);
-	RESUME_INTERRUPTS();
+	pg_report_safely(say, &m);
 }
 
 static bool host_fd_opened(void *ctx, int fd)

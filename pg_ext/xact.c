@@ -297,31 +297,26 @@ static void say_at_commit(int level, const sr_flush_result *flushed, bool durabl
 		 flushed->err.hint[0] != '\0' ? errhint("%s", flushed->err.hint) : 0));
 }
 
-/*
- * A client's encoding that lacks a character, or want of memory, makes the report itself an ERROR.
- * It is caught here; nothing was begun that an abort would have to clean up.
- */
+typedef struct warning
+{
+	int					   level;
+	const sr_flush_result *flushed;
+	bool				   durable;
+} warning;
+
+static void say_warning(void *arg)
+{
+	const warning *w = arg;
+
+	say_at_commit(w->level, w->flushed, w->durable);
+}
+
 static void warn_at_commit(int level, sr_flush_result *flushed, bool durable)
 {
-	MemoryContext		  context = CurrentMemoryContext;
-	ErrorContextCallback *callbacks = error_context_stack;
-	uint32				  held = InterruptHoldoffCount;
+	warning w = {level, flushed, durable};
 
 	pg_err_to_ascii(&flushed->err);
-	/* Names and texts of the functions that led here are not ours to translate now. */
-	error_context_stack = NULL;
-	PG_TRY();
-	{
-		say_at_commit(level, flushed, durable);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		InterruptHoldoffCount = held;
-	}
-	PG_END_TRY();
-	error_context_stack = callbacks;
+	pg_report_safely(say_warning, &w);
 }
 
 /*

@@ -210,6 +210,27 @@ def a_warning_that_the_client_could_not_read():
 
 
 @test
+def a_warning_of_the_core_in_a_commit():
+    """What Redis refuses of an entry is warned about, and the names of procedures do not fit either."""
+    admin = redis.client()
+    server.sql("CREATE PROCEDURE \u897f() LANGUAGE plpgsql AS $$ BEGIN"
+               " PERFORM redis_invalidate('odd:3'); COMMIT; END $$", "outage")
+    shell = session()
+    redis("SET", "odd:3", "old")
+    admin("ACL", "SETUSER", "default", "resetkeys", "~odd:?")
+    try:
+        equal(shell.run("SELECT redis_ping();"), "PONG")
+        said = shell.run("DO $$ BEGIN SET client_encoding = 'LATIN1'; CALL \u897f(); END $$;")
+    finally:
+        admin("ACL", "SETUSER", "default", "allkeys")
+    contains(said, "but not what redis_cached keeps beside them")
+    equal(redis("EXISTS", "odd:3"), 0)
+    true("PANIC" not in server.log_text(), server.log_text()[-2000:])
+    shell.close()
+    admin.close()
+
+
+@test
 def keys_wait_for_settings_that_can_be_used():
     shell = session()
     client = redis.client()
