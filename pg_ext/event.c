@@ -33,13 +33,6 @@
 
 EXPORTED_FUNCTION(pg_redis_check_ddl);
 
-/* Templates, each once. */
-typedef struct templates
-{
-	int	   count;
-	char **texts;
-} templates;
-
 static bool working; /* what it does itself is not looked at again */
 
 /* ---- what the command was about ---- */
@@ -118,6 +111,14 @@ static void refuse_column(const Trigger *trigger, Relation rel, const char *colu
 						   "table.")));
 }
 
+static void check_template(Relation rel, const Trigger *trigger, const char *source)
+{
+	Oid home = pg_tracking_home(trigger, source);
+
+	if (OidIsValid(home))
+		pg_templates_check(rel, home, source);
+}
+
 /*
  * Do this relation's templates name a column that is no more? It is there again, or still, if another one
  * was added by that name, or if only a parent's was dropped. column NULL: only queries are checked.
@@ -139,7 +140,7 @@ static void check_templates(Oid relation, Oid function, const char *column, bool
 			if (gone && pg_templates_name(t->tgargs[j], column))
 				refuse_column(t, rel, column, renamed);
 			if (sr_is_query(t->tgargs[j], strlen(t->tgargs[j])))
-				pg_lookup_check(rel, pg_tracking_home(t, t->tgargs[j]), t->tgargs[j]);
+				check_template(rel, t, t->tgargs[j]);
 		}
 	}
 	table_close(rel, AccessShareLock);
@@ -190,7 +191,7 @@ static void check_trigger(Oid trigger, Oid function)
 		if (why != NULL)
 			pg_trigger_refuse(t, why);
 		for (int j = 0; j < t->tgnargs && check_function_bodies; j++)
-			pg_templates_check(rel, pg_tracking_home(t, t->tgargs[j]), t->tgargs[j]);
+			check_template(rel, t, t->tgargs[j]);
 	}
 	table_close(rel, AccessShareLock);
 }
@@ -205,119 +206,12 @@ static void check_triggers(Oid function)
 
 /* ---- a new partition, a new child ---- */
 
-static void add_templates(templates *all, const Trigger *trigger)
-{
-	for (int i = 0; trigger != NULL && i < trigger->tgnargs; i++)
-	{
-		bool there = false;
-
-		for (int j = 0; j < all->count; j++)
-			there |= strcmp(all->texts[j], trigger->tgargs[i]) == 0;
-		if (there)
-			continue;
-		all->texts = all->texts == NULL
-						 ? palloc(sizeof *all->texts)
-						 : repalloc(all->texts, (all->count + 1) * sizeof *all->texts);
-		all->texts[all->count++] = pstrdup(trigger->tgargs[i]);
-	}
-}
-
-/* relation's own ones that are called name, added to all; how many there are. */
-static int add_own(templates *all, Oid relation, const char *name, Oid function)
-{
-	Relation	   rel = table_open(relation, NoLock);
-	const Trigger *trigger = pg_tracking_find(rel, name, function);
-	int			   count = trigger != NULL ? trigger->tgnargs : 0;
-
-	add_templates(all, trigger);
-	table_close(rel, NoLock);
-	return count;
-}
-
-static void replace_trigger(const char *name, Oid relation, Oid function, const templates *all)
-{
-	templates own = {0};
-
-	if (add_own(&own, relation, name, function) > 0)
-	{
-		bool same = own.count == all->count;
-
-		for (int i = 0; same && i < own.count; i++)
-			same = strcmp(own.texts[i], all->texts[i]) == 0;
-		if (same)
-			return;
-		pg_tracking_take(name, relation);
-	}
-	pg_tracking_give(name, relation, function, all->count, all->texts);
-}
-
-/* Everything that tracks its parents tracks relation, besides what tracked it before. */
-static void adopt(Oid relation, Oid function)
-{
-	bool		partition = get_rel_relispartition(relation);
-	const char *name = partition ? PG_TRUNCATE_TRIGGER : PG_ROW_TRIGGER;
-	templates	all = {0};
-	int			of_parents = 0;
-	ListCell   *parent;
-
-	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
-		return;
-	/* A partition's row trigger is its parent's clone: with others it is not tracked. */
-	if (!partition)
-		add_own(&all, relation, name, function);
-	foreach (parent, pg_tracking_parents(relation))
-		of_parents += add_own(&all, lfirst_oid(parent), name, function);
-	if (of_parents == 0)
-		return;
-	if (!partition)
-		replace_trigger(PG_ROW_TRIGGER, relation, function, &all);
-	replace_trigger(PG_TRUNCATE_TRIGGER, relation, function, &all);
-}
-
-/*
- * Call change for relation and its family as the extension's owner: the parent's owner had the right to
- * track the table and everything that inherits from it, whoever adds to it.
- */
-static void change_family(void (*change)(Oid relation, Oid function), Oid relation, Oid function)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid		  owner, user;
-	int		  security;
-	ListCell *member;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE);
-	foreach (member, find_all_inheritors(relation, ShareRowExclusiveLock, NULL))
-		change(lfirst_oid(member), function);
-	SetUserIdAndSecContext(user, security);
-}
-
 static void adopt_all(Oid function)
 {
 	ListCell *relation;
 
 	foreach (relation, tables())
-		change_family(adopt, lfirst_oid(relation), function);
-}
-
-/* PostgreSQL has dropped the row trigger, its parent's clone; the other half goes, too. */
-static void abandon(Oid relation, Oid function)
-{
-	templates own = {0};
-	bool	  tracked;
-	Relation  rel;
-
-	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
-		return;
-	rel = table_open(relation, NoLock);
-	tracked = pg_tracking_has_rows(rel, function);
-	table_close(rel, NoLock);
-	if (!tracked && add_own(&own, relation, PG_TRUNCATE_TRIGGER, function) > 0)
-		pg_tracking_take(PG_TRUNCATE_TRIGGER, relation);
+		pg_family_adopt(lfirst_oid(relation), function);
 }
 
 /* ---- ENABLE TRIGGER ALL ---- */
@@ -375,9 +269,9 @@ static void after_subcommand(const AlterTableCmd *cmd, Oid function)
 			if (check_function_bodies)
 				check_families(function, NULL, false);
 			break;
-		case AT_AttachPartition: change_family(adopt, partition_of(cmd), function); break;
+		case AT_AttachPartition: pg_family_adopt(partition_of(cmd), function); break;
 		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize: change_family(abandon, partition_of(cmd), function); break;
+		case AT_DetachPartitionFinalize: pg_family_abandon(partition_of(cmd), function); break;
 		case AT_AddInherit: adopt_all(function); break;
 		case AT_EnableTrig:
 		case AT_EnableTrigAll:

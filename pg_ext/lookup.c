@@ -148,6 +148,11 @@ pg_lookup *pg_lookup_new(Relation rel, Oid home, const char *source)
 	return l;
 }
 
+Oid pg_lookup_home(const pg_lookup *l)
+{
+	return l->home;
+}
+
 void pg_lookup_free(pg_lookup *l)
 {
 	if (l->plan != NULL)

@@ -352,6 +352,7 @@ typedef struct pg_lookup pg_lookup;
  */
 pg_lookup *pg_lookup_new(struct RelationData *rel, Oid home, const char *source);
 void	   pg_lookup_free(pg_lookup *l);
+Oid		   pg_lookup_home(const pg_lookup *l);
 /* Queue the keys that the query gives for a row. past: as the database was before this statement. */
 void pg_lookup_queue(pg_lookup *l, struct TupleTableSlot *slot, bool past);
 /* Certainly the same answer for both, of which the first was queued. */
@@ -398,7 +399,12 @@ bool pg_tracking_has_rows(struct RelationData *rel, Oid function);
 Oid pg_tracking_relation(Oid trigger);
 /* What relation inherits from, or is a partition of. */
 struct List *pg_tracking_parents(Oid relation);
-/* The table that redis_invalidate_on was called for when trigger was given the template. */
+/* The template as a child or a partition has it. */
+char *pg_tracking_inherited(const char *source);
+/*
+ * The table that redis_invalidate_on was called for when trigger was given the template. InvalidOid: it
+ * has it from a table that has it no more.
+ */
 Oid pg_tracking_home(const struct Trigger *trigger, const char *source);
 /* In SPI, with the current user's rights: */
 void pg_tracking_create(const char *name, Oid relation, Oid function, int count, char **texts);
@@ -410,6 +416,13 @@ void pg_tracking_enable(const char *name, Oid relation);
  */
 void pg_tracking_give(const char *name, Oid relation, Oid function, int count, char **texts);
 void pg_tracking_take(const char *name, Oid relation);
+
+/* ---- family.c: tables that get a parent, or lose one ---- */
+
+/* Everything that tracks its parents tracks relation and what inherits from it, too. */
+void pg_family_adopt(Oid relation, Oid function);
+/* What it has from a partitioned table that it is no part of any more goes. */
+void pg_family_abandon(Oid relation, Oid function);
 
 /* ---- trigger.c: the trigger function ---- */
 

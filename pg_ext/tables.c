@@ -63,6 +63,15 @@ static bool drop_triggers(Oid relation, Oid function)
 	return any;
 }
 
+static char **inherited_texts(int count, char **texts)
+{
+	char **inherited = palloc((size_t) count * sizeof *inherited);
+
+	for (int i = 0; i < count; i++)
+		inherited[i] = pg_tracking_inherited(texts[i]);
+	return inherited;
+}
+
 /* The triggers of one relation out of those that inherit from the named one. */
 static void create_triggers(Oid relation, Oid root, Oid function, int count, char **texts)
 {
@@ -73,6 +82,8 @@ static void create_triggers(Oid relation, Oid root, Oid function, int count, cha
 	for (int i = 0; i < count && kind != RELKIND_FOREIGN_TABLE; i++)
 		pg_templates_check(rel, root, texts[i]);
 	table_close(rel, NoLock);
+	if (relation != root)
+		texts = inherited_texts(count, texts);
 	/* A foreign partition's rows have the row trigger's clone; TRUNCATE triggers it cannot have. */
 	if (kind == RELKIND_FOREIGN_TABLE)
 		return;

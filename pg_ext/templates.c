@@ -28,7 +28,7 @@ typedef struct column
 
 typedef struct compiled
 {
-	pg_lookup *lookup; /* a query; else */
+	pg_lookup *lookup; /* a query; or, unless nobody answers for that any more */
 	sr_template *template;
 	column	*columns;
 	sr_text *texts; /* one a column, filled for each row */
@@ -59,6 +59,14 @@ static HTAB	 *by_trigger;
 static long	  sweep_at = SWEEP_MIN;
 static sr_buf key_buffer;
 
+static bool looks_up_at(const pg_templates *t, Oid home)
+{
+	for (int i = 0; i < t->count; i++)
+		if (t->compiled[i].lookup != NULL && pg_lookup_home(t->compiled[i].lookup) == home)
+			return true;
+	return false;
+}
+
 static void on_relcache_change(Datum arg, Oid relation)
 {
 	HASH_SEQ_STATUS seq;
@@ -69,7 +77,7 @@ static void on_relcache_change(Datum arg, Oid relation)
 		return;
 	hash_seq_init(&seq, by_trigger);
 	while ((t = hash_seq_search(&seq)) != NULL)
-		if (relation == InvalidOid || t->key.relation == relation)
+		if (relation == InvalidOid || t->key.relation == relation || looks_up_at(t, relation))
 			t->valid = false;
 }
 
@@ -125,7 +133,10 @@ static void compile_one(pg_templates *t, compiled *c, Relation rel, const Trigge
 
 	if (sr_is_query(source, strlen(source)))
 	{
-		c->lookup = pg_lookup_new(rel, pg_tracking_home(trigger, source), source);
+		Oid home = pg_tracking_home(trigger, source);
+
+		if (OidIsValid(home))
+			c->lookup = pg_lookup_new(rel, home, source);
 		return;
 	}
 	c->template = compile(source);
@@ -361,7 +372,7 @@ void pg_templates_queue(pg_templates *t, TupleTableSlot *slot, bool past)
 
 		if (c->lookup != NULL)
 			queue_looked_up(t, c->lookup, slot, past);
-		else
+		else if (c->template != NULL)
 			queue_one(c, slot);
 	}
 }
@@ -379,6 +390,8 @@ void pg_templates_queue_update(pg_templates *t, TupleTableSlot *before, TupleTab
 				queue_looked_up(t, c->lookup, after, false);
 			continue;
 		}
+		if (c->template == NULL)
+			continue;
 		queue_one(c, before);
 		if (!is_unchanged(c, before, after))
 			queue_one(c, after);

@@ -25,6 +25,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+/*
+ * At the end of a query that a relation has from another one: it runs with that one's rights, and not at
+ * all when that one has it no more. (Other templates need no rights.)
+ */
+#define INHERITED "\n-- inherited"
+
 static char *qualified_name(Oid relation)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
@@ -163,7 +169,7 @@ static bool has_template(Oid relation, const char *name, Oid function, const cha
 	return found;
 }
 
-/* The one of relation's parents that has the template, too. */
+/* The one of relation's parents that has the template. */
 static Oid parent_with(Oid relation, const char *name, Oid function, const char *source)
 {
 	ListCell *parent;
@@ -174,25 +180,45 @@ static Oid parent_with(Oid relation, const char *name, Oid function, const char 
 	return InvalidOid;
 }
 
+/* The same query without the mark; NULL: it has none. */
+static char *own_text(const char *source)
+{
+	size_t len = strlen(source), mark = strlen(INHERITED);
+
+	if (len < mark || strcmp(source + len - mark, INHERITED) != 0)
+		return NULL;
+	return pnstrdup(source, len - mark);
+}
+
+char *pg_tracking_inherited(const char *source)
+{
+	if (!sr_is_query(source, strlen(source)) || own_text(source) != NULL)
+		return pstrdup(source);
+	return psprintf("%s" INHERITED, source);
+}
+
 /*
- * By the text of the template, and not only by what the trigger is a clone of: a child's triggers and a
- * partition's TRUNCATE trigger are none, and their owner can put others in their place.
+ * The owner of a relation that has a template may have written it; one with the mark only whoever owns
+ * the relation above that has it without. They can put the mark where they like.
  */
 Oid pg_tracking_home(const Trigger *trigger, const char *source)
 {
-	Oid home = InvalidOid;
+	char *bare = own_text(source);
+	Oid	  home = InvalidOid;
 
 	for (Oid oid = trigger->tgoid; OidIsValid(oid);)
 		oid = parent_of(oid, &home);
-	if (strcmp(trigger->tgname, PG_ROW_TRIGGER) != 0 &&
-		strcmp(trigger->tgname, PG_TRUNCATE_TRIGGER) != 0)
+	if (bare == NULL)
 		return home;
-	for (Oid up = home; OidIsValid(up);)
+	while (OidIsValid(home))
 	{
-		home = up;
-		up = parent_with(up, trigger->tgname, trigger->tgfoid, source);
+		Oid parent = parent_with(home, trigger->tgname, trigger->tgfoid, bare);
+
+		if (OidIsValid(parent))
+			return parent;
+		home = parent_with(home, trigger->tgname, trigger->tgfoid, source);
 	}
-	return home;
+	return InvalidOid;
 }
 
 static char *quote_arguments(int count, char **texts)

@@ -165,9 +165,27 @@ def a_query_has_the_rights_of_who_wrote_it():
     # from a table that somebody else's inherits from
     server.sql("CREATE TABLE child () INHERITS (parent); GRANT INSERT, TRUNCATE ON child TO author", "d")
     shell.run("INSERT INTO child VALUES (1); TRUNCATE child;")
+    equal(server.sql("SELECT who, count(*) FROM ran_as GROUP BY 1", "d"), "author|3")
+    # nor when it is taken away there
+    shell.run("DROP TRIGGER sqlredis_invalidate ON parent; DROP TRIGGER sqlredis_truncate ON parent; INSERT INTO child VALUES (1); TRUNCATE child;")
+    server.sql("ALTER TABLE child NO INHERIT parent; INSERT INTO child VALUES (1)", "d")
     shell.close()
     equal(server.sql("SELECT who, count(*) FROM ran_as GROUP BY 1", "d"), "author|3")
     server.sql("DROP TABLE whole, writable, parent, child, ran_as; DROP OWNED BY author; DROP ROLE author", "d")
+
+
+@test
+def the_table_that_it_was_named_for_changes():
+    writer, other = wire(), wire()
+    other.run("CREATE TABLE top (id int); CREATE TABLE middle () INHERITS (top); CREATE TABLE bottom () INHERITS (middle);"
+              "SELECT redis_invalidate_on('top', 'SELECT ''top:'' || {id}', 'plain:{id}')")
+    for change, expected in (("SELECT 1", ["plain:1", "top:1"]), ("ALTER TABLE top RENAME TO summit", ["plain:1", "top:1"]),
+                             ("ALTER TABLE middle NO INHERIT summit; DROP TABLE summit", ["plain:1"])):
+        other.run(change)
+        writer.run("BEGIN; INSERT INTO bottom VALUES (1)")
+        equal(keys(writer), expected, change)
+        writer.run("ROLLBACK")
+    other.run("DROP TABLE middle CASCADE")
 
 
 @test
