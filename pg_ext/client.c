@@ -132,33 +132,6 @@ void pg_log(int level, sr_err *err)
 	ereport(level, (errmsg("sqlredis: %s", err->msg)));
 }
 
-/*
- * A client's encoding that lacks a character, or want of memory, makes the report itself an ERROR.
- * It is caught here; nothing was begun that an abort would have to clean up.
- */
-void pg_report_safely(void (*report)(void *), void *arg)
-{
-	MemoryContext		  context = CurrentMemoryContext;
-	ErrorContextCallback *callbacks = error_context_stack;
-	uint32				  held = InterruptHoldoffCount;
-
-	/* Names and texts of the functions that led here are not ours to translate now. */
-	error_context_stack = NULL;
-	HOLD_INTERRUPTS();
-	PG_TRY();
-	{
-		report(arg);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	InterruptHoldoffCount = held;
-	error_context_stack = callbacks;
-}
-
 /* err, whose texts are UTF-8, as an ERROR or WARNING. */
 static void report(int level, const sr_err *err, const char *introduction)
 {

@@ -90,11 +90,6 @@ const sr_err *pg_client_refusal(void);
 void pg_err_to_ascii(sr_err *err);
 /* Say err at a level below ERROR. */
 void pg_log(int level, sr_err *err);
-/*
- * Run report(arg), which says something below ERROR in texts that are ASCII; whatever it raises is caught, and
- * what it adds of the context is left out. For COMMIT, and for what the core may not be longjmped out of.
- */
-void pg_report_safely(void (*report)(void *), void *arg);
 /* Raise err (or what interrupted the wait), as ERROR. */
 void pg_raise(const sr_err *err) __attribute__((noreturn));
 /*
@@ -103,6 +98,16 @@ void pg_raise(const sr_err *err) __attribute__((noreturn));
  */
 void pg_raise_or_null(const sr_command *cmd, const sr_err *err);
 void pg_call_succeeded(void);
+
+/* ---- report.c: what is said while nothing may be raised ---- */
+
+/*
+ * Run report(arg), which says something below ERROR in texts that are ASCII; whatever it raises is caught, and
+ * what it adds of the context is left out. For COMMIT, and for what the core may not be longjmped out of.
+ */
+void pg_report_safely(void (*report)(void *), void *arg);
+/* How sending after the commit went. durable: rows were written. safe: a drainer sees to them. */
+void pg_report_commit(sr_flush_result *flushed, bool durable, bool safe);
 
 /* ---- values.c: Datums to the core's values and back ---- */
 

@@ -70,6 +70,22 @@ bool pg_ring_accepts(uint64 address)
 	return ring != NULL && address != 0 && pg_atomic_read_u64(&ring->address) == address;
 }
 
+static uint64 size_of_entry(size_t len)
+{
+	return TYPEALIGN64(8, sizeof(entry_head) + len);
+}
+
+bool pg_ring_has_room(size_t len)
+{
+	uint64 share = ring->size / SHARE;
+	/* The tail first: it does not get past a head that is read later. */
+	uint64 tail = pg_atomic_read_u64(&ring->tail);
+
+	pg_read_barrier();
+	return size_of_entry(len) <= share &&
+		   pg_atomic_read_u64(&ring->head) - tail + 3 * share <= ring->size;
+}
+
 /* Where an entry of that size goes; the rest of the ring is skipped when it does not fit there. */
 static bool make_room(uint64 size, uint64 *head)
 {
@@ -90,7 +106,7 @@ static bool make_room(uint64 size, uint64 *head)
 
 bool pg_ring_put(const pg_ring_entry *entry, uint64 *position)
 {
-	uint64 size = TYPEALIGN64(8, sizeof(entry_head) + entry->len);
+	uint64 size = size_of_entry(entry->len);
 	uint64 head;
 	Latch *wake = NULL;
 	bool   ok;

@@ -53,6 +53,8 @@ typedef enum pg_ring_fate
 
 /* Would the launcher send to the server with that address (sr_client_address) now? */
 bool pg_ring_accepts(uint64 address);
+/* Room for that many bytes of effects, with some to spare for those who come in between? */
+bool pg_ring_has_room(size_t len);
 /* False: no room, or no launcher. position: to ask for its fate. */
 bool		 pg_ring_put(const pg_ring_entry *entry, uint64 *position);
 pg_ring_fate pg_ring_ask(uint64 position);

@@ -15,12 +15,15 @@
 #include "access/xact.h"
 #include "mutation.h"
 #include "shared.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 /* What others left behind is looked for that often, by sessions that commit (ms). */
 #define ADOPT_EVERY 3000
 /* And so much of it is taken over at a time. */
 #define ADOPT_EFFECTS 1000
+/* However little is left of a statement's time, Redis gets that much of it (ms). */
+#define DIAL_MIN 5
 /* A COMMIT with more is left to the drainer, when there is one. */
 #define COMMIT_EFFECTS 5000
 
@@ -40,7 +43,6 @@ static struct
 } prepared;
 
 static TimestampTz adopt_at; /* not before */
-static bool		   warned;	 /* of this outage: what the outbox holds is not lost */
 
 const sr_inval *pg_queue(void)
 {
@@ -48,8 +50,22 @@ const sr_inval *pg_queue(void)
 }
 
 /*
+ * Half of what is left of the statement's time, in ms. A Redis that hangs would use up all of it for each
+ * statement, and the breaker, which learns nothing from an interrupt, would never spare them that.
+ */
+static int64 statement_limit(void)
+{
+	TimestampTz end;
+
+	if (!get_timeout_active(STATEMENT_TIMEOUT))
+		return INT_MAX;
+	end = get_timeout_finish_time(STATEMENT_TIMEOUT);
+	return Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end) / 2, DIAL_MIN);
+}
+
+/*
  * Make sure of a connection: COMMIT does not dial. A Redis that is away is no reason to fail the
- * statement. limit: ms; 0: connect_timeout alone.
+ * statement. limit: ms, beside connect_timeout.
  */
 static void dial(sr_client *client, int limit)
 {
@@ -57,7 +73,7 @@ static void dial(sr_client *client, int limit)
 	bool   ok;
 
 	dialled = true;
-	pg_host_give_up_after(limit);
+	pg_host_give_up_after(Min(limit, statement_limit()));
 	ok = sr_client_connect(client, 0, &err);
 	pg_host_give_up_after(0);
 	/* Also when it worked: an interrupt may have come during an optional step. */
@@ -81,10 +97,14 @@ static const char *whole_key(sr_client *client, const char *key, size_t *len)
 	return prefixed.data;
 }
 
-/* Will the launcher send what this transaction does? Then no connection is needed. */
+/*
+ * Will the launcher send what this transaction does? Then no connection is needed. It does not know what this
+ * session still owes.
+ */
 static bool is_async(const sr_client *client)
 {
-	return pg_setting_commit_mode == PG_COMMIT_ASYNC && pg_ring_accepts(sr_client_address(client));
+	return pg_setting_commit_mode == PG_COMMIT_ASYNC && sr_client_backlog(client) == 0 &&
+		   pg_ring_accepts(sr_client_address(client));
 }
 
 /* The queue and the client, ready for one more effect. NULL: no memory. */
@@ -97,7 +117,7 @@ static sr_client *begin_queueing(void)
 	if (queue == NULL)
 		return NULL;
 	if (!dialled && !is_async(client))
-		dial(client, 0);
+		dial(client, INT_MAX);
 	return client;
 }
 
@@ -206,7 +226,7 @@ static bool prepare_entry(void)
 		return false;
 	prepared.entry.data = prepared.packed.data;
 	prepared.entry.len = prepared.packed.len;
-	return true;
+	return pg_ring_has_room(prepared.entry.len);
 }
 
 static void prepare_queue(void)
@@ -227,6 +247,8 @@ static void prepare_queue(void)
 		prepared.durable = pg_outbox_write(queue);
 	}
 	prepared.async = async && prepare_entry();
+	if (async && !prepared.async)
+		dial(client, pg_setting_commit_timeout);
 	prepared.effects = sr_inval_count(queue);
 }
 
@@ -269,72 +291,6 @@ static void flush(unsigned flags, sr_flush_result *flushed)
 	sr_flush(pg_client_if_any(), queue, SR_FLUSH_COMMIT | flags, flushed);
 	pg_host_set_uninterruptible(false);
 	pg_outbox_note_attempt(&flushed->err);
-}
-
-/* What may be said in COMMIT: only ASCII, and nothing of it can fail but for want of memory. */
-static void say_at_commit(int level, const sr_flush_result *flushed, bool durable)
-{
-	size_t failed = flushed->kept + flushed->lost;
-
-	if (flushed->err.cls == SR_OK)
-	{
-		ereport(NOTICE, (errmsg_plural("%zu key is left to the drainer, which deletes it soon",
-									   "%zu keys are left to the drainer, which deletes them soon",
-									   failed, failed)));
-		return;
-	}
-	ereport(
-		level,
-		(errcode(ERRCODE_WARNING),
-		 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
-					   failed, failed, flushed->err.msg),
-		 durable && flushed->kept > 0
-			 ? errdetail("What is not sent is in the outbox, and sent when Redis is back.")
-		 : flushed->lost > 0
-			 ? errdetail("%zu kept, to be sent when Redis is back; %zu lost.", flushed->kept,
-						 flushed->lost)
-			 : errdetail("What is not sent is kept by this session, and sent when Redis is back."),
-		 flushed->err.hint[0] != '\0' ? errhint("%s", flushed->err.hint) : 0));
-}
-
-typedef struct warning
-{
-	int					   level;
-	const sr_flush_result *flushed;
-	bool				   durable;
-} warning;
-
-static void say_warning(void *arg)
-{
-	const warning *w = arg;
-
-	say_at_commit(w->level, w->flushed, w->durable);
-}
-
-static void warn_at_commit(int level, sr_flush_result *flushed, bool durable)
-{
-	warning w = {level, flushed, durable};
-
-	pg_err_to_ascii(&flushed->err);
-	pg_report_safely(say_warning, &w);
-}
-
-/*
- * The client hears of each commit that was not answered for. safe: a drainer will see to it, so that the
- * server's log has it once for an outage.
- */
-static void report_at_commit(sr_flush_result *flushed, bool durable, bool safe)
-{
-	if (flushed->kept + flushed->lost == 0)
-	{
-		warned = false;
-		return;
-	}
-	if (pg_client_refusal() != NULL)
-		flushed->err = *pg_client_refusal();
-	warn_at_commit(safe && warned && flushed->lost == 0 ? WARNING_CLIENT_ONLY : WARNING, flushed,
-				   durable);
-	warned = flushed->err.cls != SR_OK;
 }
 
 /* Into the ring; false: there is no room, or no launcher. */
@@ -381,7 +337,7 @@ static void send(void)
 		pg_outbox_committed(left || flushed.lost > 0 ? PG_OUTCOME_LEFT : PG_OUTCOME_IN_BACKLOG, 0);
 	if (flushed.kept > 0 && drained)
 		pg_database_mark(MyDatabaseId, min_age());
-	report_at_commit(&flushed, durable, left);
+	pg_report_commit(&flushed, durable, left);
 }
 
 static void at_end(void)

@@ -138,6 +138,20 @@ def cancelled_while_redis_hangs():
 
 
 @test
+def hung_and_a_statement_timeout():
+    """Statements shall not fail one after the other because Redis hangs."""
+    shell = session()
+    shell.run("SET statement_timeout = '200ms'; SET sqlredis.connect_timeout = '30s';")
+    redis.process.send_signal(signal.SIGSTOP)
+    try:
+        for number in range(11, 16):
+            true("57014" not in shell.run("UPDATE t SET n = n + 1 WHERE id = %d;" % number))
+    finally:
+        redis.process.send_signal(signal.SIGCONT)
+    shell.close()
+
+
+@test
 def terminated_in_a_commit_that_waits():
     shell = server.session("outage")
     shell.run("SELECT redis_ping(); SET sqlredis.commit_timeout = '2s';")

@@ -319,6 +319,37 @@ def async_while_redis_is_away():
 
 
 @test
+def what_the_ring_does_not_take_is_sent_by_the_session():
+    """Which has had no reason yet to connect."""
+    for durability in ("outbox", "memory"):
+        shell = server.session("d")
+        shell.run("SET sqlredis.commit_mode = async; SET sqlredis.durability = %s;" % durability)
+        redis("SET", "large", "old")
+        equal(shell.run("SELECT redis_invalidate('large', repeat('x', 900000));"), "2")
+        equal(redis("EXISTS", "large"), 0)
+        shell.close()
+    drained()
+
+
+@test
+def what_an_async_session_owes_is_sent_with_its_next_transaction():
+    shell = server.session("d")
+    shell.run("SET sqlredis.commit_mode = async; SET sqlredis.durability = memory;")
+    redis.stop()
+    contains(shell.run("SELECT redis_invalidate('owed', repeat('x', 900000));"), "kept by this session")
+    redis.start()
+    redis("MSET", "owed", "old", "t:1", "old")
+
+    def gone_with_the_next():
+        shell.run("UPDATE t SET n = n + 1 WHERE id = 1;")
+        return redis("EXISTS", "owed") == 0
+
+    wait_for("what was owed", gone_with_the_next)
+    gone("t:1")
+    shell.close()
+
+
+@test
 def a_full_ring_and_a_launcher_that_hangs():
     launcher = int(workers())
     os.kill(launcher, signal.SIGSTOP)
