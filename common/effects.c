@@ -246,8 +246,7 @@ static bool add_word(sr_buf *out, const char *word, size_t len)
 	return sr_buf_str(out, "\"") && add_text(out, word, len, "\"\\") && sr_buf_str(out, "\"");
 }
 
-/* The command at *pos, which moves behind it. 1, 0 no more, -1 no memory. */
-static int add_command(const char *data, size_t len, size_t *pos, sr_buf *out)
+int sr_effects_line(const char *data, size_t len, size_t *pos, sr_buf *out)
 {
 	size_t		argc, arg_len;
 	const char *arg;
@@ -281,7 +280,7 @@ bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *ou
 		name_tag(&data, &len);
 	if (kind != SR_EFFECT_COMMANDS)
 		return add_text(out, data, len, "");
-	while ((more = add_command(data, len, &pos, out)) > 0)
+	while ((more = sr_effects_line(data, len, &pos, out)) > 0)
 		if (pos < len && !sr_buf_str(out, "\n"))
 			return false;
 	return more == 0;

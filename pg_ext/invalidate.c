@@ -130,54 +130,80 @@ static prefixes get_prefixes(void)
 	return p;
 }
 
-static Datum effect_text(const prefixes *p, sr_effect kind, const char *data, size_t len, Oid type)
+/* One effect, or one command of those sent together: *pos moves behind it. false: there are no more. */
+static bool effect_text(const prefixes *p, sr_effect kind, const char *data, size_t len,
+						size_t *pos, Oid type, Datum *out)
 {
 	size_t	 cut = kind == SR_EFFECT_KEY ? p->key : kind == SR_EFFECT_PATTERN ? p->pattern : 0;
 	sr_buf	 words = {0};
 	sr_value cell = {.type = SR_TYPE_TEXT};
-	bool	 ok;
+	int		 more;
 
-	cut = Min(cut, len);
-	ok = sr_effect_describe(kind, data + cut, len - cut, &words);
-	cell.data = pg_take_buf(&words, ok, &cell.len);
-	return pg_datum_from_value(&cell, type, NULL);
+	if (kind == SR_EFFECT_COMMANDS)
+		more = sr_effects_line(data, len, pos, &words);
+	else if (*pos > 0)
+		more = 0;
+	else
+	{
+		cut = Min(cut, len);
+		*pos = 1;
+		more = sr_effect_describe(kind, data + cut, len - cut, &words) ? 1 : -1;
+	}
+	if (more == 0)
+		return false;
+	cell.data = pg_take_buf(&words, more > 0, &cell.len);
+	*out = pg_datum_from_value(&cell, type, NULL);
+	return true;
+}
+
+typedef struct pending
+{
+	Tuplestorestate *store;
+	TupleDesc		 desc;
+	prefixes		 prefixes;
+	MemoryContext	 context; /* of a row */
+} pending;
+
+/* A row for each command, whatever is sent together. */
+static void put_effect(const pending *p, const sr_inval *queue, size_t i)
+{
+	size_t		len, pos = 0;
+	int			depth;
+	sr_effect	kind;
+	const char *data = sr_inval_effect(queue, i, &kind, &len, &depth);
+	sr_value	name = {
+		   .type = SR_TYPE_TEXT, .data = sr_effect_name(kind), .len = strlen(sr_effect_name(kind))};
+	bool  nulls[3] = {false, false, false};
+	Datum values[3];
+
+	/* The transaction itself is level 1 of PostgreSQL's and depth 0 here. */
+	values[1] = Int64GetDatum((int64) depth - 1);
+	while (effect_text(&p->prefixes, kind, data, len, &pos, TupleDescAttr(p->desc, 0)->atttypid,
+					   &values[0]))
+	{
+		values[2] = pg_datum_from_value(&name, TupleDescAttr(p->desc, 2)->atttypid, NULL);
+		tuplestore_putvalues(p->store, p->desc, values, nulls);
+		MemoryContextReset(p->context);
+	}
 }
 
 Datum pg_call_pending(FunctionCallInfo fcinfo, const sr_command *cmd)
 {
-	TupleDesc		 desc;
-	Tuplestorestate *store = pg_materialize(fcinfo, &desc);
-	const sr_inval	*queue = pg_queue();
-	size_t			 count = queue != NULL ? sr_inval_count(queue) : 0;
-	MemoryContext	 context, before;
-	prefixes		 p = {0, 0};
+	pending			p = {.store = NULL};
+	const sr_inval *queue = pg_queue();
+	size_t			count = queue != NULL ? sr_inval_count(queue) : 0;
+	MemoryContext	before;
 
 	(void) cmd;
+	p.store = pg_materialize(fcinfo, &p.desc);
 	if (count > 0)
-		p = get_prefixes();
-	context =
+		p.prefixes = get_prefixes();
+	p.context =
 		AllocSetContextCreate(CurrentMemoryContext, "sqlredis pending", ALLOCSET_DEFAULT_SIZES);
-	before = MemoryContextSwitchTo(context);
+	before = MemoryContextSwitchTo(p.context);
 	for (size_t i = 0; i < count; i++)
-	{
-		bool		nulls[3] = {false, false, false};
-		Datum		values[3];
-		size_t		len;
-		int			depth;
-		sr_effect	kind;
-		const char *data = sr_inval_effect(queue, i, &kind, &len, &depth);
-
-		values[0] = effect_text(&p, kind, data, len, TupleDescAttr(desc, 0)->atttypid);
-		/* The transaction itself is level 1 of PostgreSQL's and depth 0 here. */
-		values[1] = Int64GetDatum((int64) depth - 1);
-		values[2] = pg_datum_from_value(&(sr_value){.type = SR_TYPE_TEXT,
-													.data = sr_effect_name(kind),
-													.len = strlen(sr_effect_name(kind))},
-										TupleDescAttr(desc, 2)->atttypid, NULL);
-		tuplestore_putvalues(store, desc, values, nulls);
-		MemoryContextReset(context);
-	}
+		put_effect(&p, queue, i);
 	MemoryContextSwitchTo(before);
-	MemoryContextDelete(context);
+	MemoryContextDelete(p.context);
 	return (Datum) 0;
 }

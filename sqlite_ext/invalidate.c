@@ -284,26 +284,56 @@ typedef struct pending
 	sq_rows	 base;
 	sq_db	*st;
 	size_t	 at, end; /* what is queued while the rows are read is not among them */
+	size_t	 command; /* of the effect at, where the next one stands */
 	sr_buf	 key;
 	sr_value cells[3];
 } pending;
 
-/* The queue may change between two rows: each is looked up and copied when it is asked for. */
+/* What is to be said of the effect at p->at, which moves on: 1, 0 nothing more, -1 no memory. */
+static int describe(pending *p, sr_effect kind, const char *data, size_t len)
+{
+	size_t prefix = sq_prefix_of(p->st, kind, data, len);
+	bool   ok;
+
+	if (kind == SR_EFFECT_COMMANDS)
+	{
+		int more = sr_effects_line(data, len, &p->command, &p->key);
+
+		if (more == 0)
+		{
+			p->at++;
+			p->command = 0;
+		}
+		return more;
+	}
+	p->at++;
+	ok = kind == SR_EFFECT_KEY ? sr_buf_add(&p->key, data + prefix, len - prefix)
+							   : sr_effect_describe(kind, data + prefix, len - prefix, &p->key);
+	return ok ? 1 : -1;
+}
+
+/*
+ * The queue may change between two rows: each is looked up and copied when it is asked for. A row for each
+ * command, whatever is sent together.
+ */
 static int pending_next(sq_rows *rows, const sr_value **cells, sr_err *err)
 {
-	pending	   *p = (pending *) rows;
-	size_t		len, prefix;
-	int			depth;
-	const char *data;
-	sr_effect	kind;
+	pending	 *p = (pending *) rows;
+	int		  depth, more = 0;
+	sr_effect kind;
 
-	if (p->at >= p->end || p->at >= sr_inval_count(p->st->queue))
-		return 0;
-	data = sr_inval_effect(p->st->queue, p->at++, &kind, &len, &depth);
-	prefix = sq_prefix_of(p->st, kind, data, len);
 	p->key.len = 0;
-	if (!(kind == SR_EFFECT_KEY ? sr_buf_add(&p->key, data + prefix, len - prefix)
-								: sr_effect_describe(kind, data + prefix, len - prefix, &p->key)))
+	while (more == 0)
+	{
+		size_t		len;
+		const char *data;
+
+		if (p->at >= p->end || p->at >= sr_inval_count(p->st->queue))
+			return 0;
+		data = sr_inval_effect(p->st->queue, p->at, &kind, &len, &depth);
+		more = describe(p, kind, data, len);
+	}
+	if (more < 0)
 	{
 		sr_fail_memory(err);
 		return -1;
