@@ -301,6 +301,7 @@ static text *run(call *c)
 	SPIPlanPtr		  plan;
 	text			 *found;
 	int				  result;
+	bool			  outer = pg_cache_forget_hits(); /* of a query that this is part of */
 
 	SPI_connect();
 	plan = prepare(c, &source);
@@ -313,6 +314,14 @@ static text *run(call *c)
 		elog(ERROR, "%s: %s", SPI_result_code_string(result), c->query);
 	found = answer(context);
 	SPI_finish();
+	if (pg_cache_forget_hits())
+	{
+		if (c->leased)
+			give_up_lease(c, SR_UNFILLED_ISOLATION);
+		outer = true;
+	}
+	if (outer)
+		pg_cache_note_hit();
 	return found;
 }
 

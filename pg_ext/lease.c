@@ -30,7 +30,8 @@ typedef struct seen
 } seen;
 
 static seen last_lease;
-static bool warned; /* of this outage */
+static bool had_hit; /* since pg_cache_forget_hits */
+static bool warned;	 /* of this outage */
 
 sr_unfilled pg_cache_refusal(void)
 {
@@ -41,6 +42,19 @@ sr_unfilled pg_cache_refusal(void)
 	if (RecoveryInProgress() && !sr_without(RECOVERY_RULE))
 		return SR_UNFILLED_RECOVERY;
 	return SR_UNFILLED_REASONS;
+}
+
+bool pg_cache_forget_hits(void)
+{
+	bool had = had_hit;
+
+	had_hit = false;
+	return had;
+}
+
+void pg_cache_note_hit(void)
+{
+	had_hit = true;
 }
 
 /* A tag or a pattern may mean any key. */
@@ -109,6 +123,8 @@ void pg_cache_lookup(sr_client *client, const sr_value *key, sr_cached *out)
 		sr_cached_free(out);
 		pg_raise(&err);
 	}
+	if (out->found == SR_CACHE_HIT)
+		pg_cache_note_hit();
 	/* It only looked, and what it looked for was not there. */
 	if (out->found == SR_CACHE_MISSED && out->reason == SR_UNFILLED_REASONS)
 		sr_client_count_unfilled(client, refusal);

@@ -304,6 +304,12 @@ bool pg_epoch(unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
 
 /* Why this transaction may not fill anything now; SR_UNFILLED_REASONS: it may. */
 sr_unfilled pg_cache_refusal(void);
+/*
+ * Was there a hit since this was last asked? What is computed from one is as old as the entry, whose
+ * invalidation may come after that of what is computed: that must not be filled.
+ */
+bool pg_cache_forget_hits(void);
+void pg_cache_note_hit(void);
 /* Will this transaction invalidate key (UTF-8, without prefix), or perhaps? */
 bool pg_cache_is_queued(sr_client *client, const sr_value *key);
 /*

@@ -248,6 +248,32 @@ def what_row_security_hides_from_some_is_not_filled():
     server.sql("DROP VIEW of_function; DROP FUNCTION inlined(), inlined(int); DROP TABLE secrets; DROP OWNED BY one, two; DROP ROLE one, two", "d")
 
 
+@test
+def what_is_made_of_a_hit_is_as_old():
+    session, other = wire(), wire()
+    outer = "SELECT redis_cached('outer', 600, 'SELECT redis_cached(''k'', 600, ''SELECT v FROM t'')')"
+    set_value(1)
+    redis("FLUSHALL")
+    # made of what was read under the lease
+    equal((session.value(outer), counter(session, "fills")), ("1", 2))
+    # a commit's deletions arrive one after the other
+    entry = redis("GET", ENTRY)
+    set_value(2)
+    redis("SET", ENTRY, entry)
+    redis("DEL", "outer:sqlredis{outer}")
+    equal(session.value(outer), "1")
+    redis("DEL", ENTRY)
+    equal(other.value(outer), "2")
+    equal(counter(session, "unfilled_isolation"), 1)
+    # two levels down; and what comes after it is not concerned
+    redis("FLUSHALL")
+    equal(session.value("SELECT redis_cached('k', 600, 'SELECT 5')"), "5")
+    equal(session.value("SELECT redis_cached('third', 600, $$SELECT redis_cached('second', 600, $q$SELECT redis_cached('k', 600, 'x')$q$)$$)"), "5")
+    equal(redis("DBSIZE"), 1)
+    equal(session.value("SELECT redis_cached('next', 600, 'SELECT 6')"), "6")
+    equal(redis("DBSIZE"), 2)
+
+
 # ---- many ----
 
 @test
