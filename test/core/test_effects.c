@@ -163,6 +163,33 @@ static void test_words(void)
 	CHECK(described(SR_EFFECT_COMMANDS, "short", 5, ""), "no commands at all");
 }
 
+/* Who lists an outbox need not wait for megabytes in words. */
+static void test_long(sr_buf *packed)
+{
+	static char word[100001];
+	const char *args[] = {"SET", word, word};
+	sr_inval   *q = sr_inval_new();
+	sr_buf		out = {0};
+	size_t		at = 0;
+	sr_err		err;
+
+	memset(word, '\xff', sizeof word - 1);
+	for (int i = 0; i < 60; i++)
+		command(q, "SET a-key-that-is-not-so-short and-a-value", 0);
+	effect(q, SR_EFFECT_KEY, word);
+	sr_inval_push_command(
+		q, &(sr_argv){.argv = args, .argvlen = (size_t[]){3, 100000, 100000}, .argc = 3}, 0);
+	packed->len = 0;
+	sr_effects_pack(q, &at, SIZE_MAX, packed);
+	CHECK(sr_effects_json(packed->data, packed->len, 100, &out, &err) && out.len < 20000 &&
+			  sr_is_utf8(out.data, out.len) && strstr(out.data, "...\",\"\\\\xff") != NULL &&
+			  strstr(out.data, "SET \\\"\\\\xff\\\\xff") != NULL &&
+			  strstr(out.data, " ...\"]") != NULL,
+		  "the beginnings of long ones");
+	sr_buf_free(&out);
+	sr_inval_free(q);
+}
+
 static void test_json(void)
 {
 	sr_inval *q = some();
@@ -186,6 +213,7 @@ static void test_json(void)
 	CHECK(!sr_effects_json("\2", 1, 2, &out, &err) && out.len == 0 &&
 			  strstr(err.msg, "version") != NULL,
 		  "of something else");
+	test_long(&packed);
 	sr_buf_free(&packed);
 	sr_buf_free(&out);
 	sr_inval_free(q);

@@ -404,5 +404,21 @@ def triggers_on_the_outbox_of_a_foreign_file():
             equal(redis("EXISTS", "stolen"), 0, body)
 
 
+@test
+def a_key_that_no_redis_takes_holds_up_nothing():
+    path = new_file("users:{id}")
+    db = connect(path)
+    fill("user:1")
+    db.execute("INSERT INTO sqlredis_outbox(kind, data) VALUES ('key', zeroblob((128 << 20) + 1))")
+    db.execute("INSERT INTO sqlredis_outbox(kind, data) "
+               "VALUES ('effects', x'014b08000001' || zeroblob((128 << 20) + 1))")
+    db.execute("INSERT INTO sqlredis_outbox(kind, data) VALUES ('key', 'user:1')")
+    refused(db, "SELECT redis_outbox_drain()", "too large")
+    equal(left(), [])
+    contains(db.execute("SELECT last_error FROM redis_outbox").fetchall()[0][0], "too large")
+    equal(value(db, "SELECT count(*) FROM sqlredis_outbox"), 2)
+    db.close()
+
+
 if __name__ == "__main__":
     main()
