@@ -88,7 +88,10 @@ bool   sr_effects_argument(const char *data, size_t len, size_t *pos, const char
 bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *out);
 /* The line of the command at *pos, which moves behind it. 1; 0: there are no more; -1: no memory. */
 int sr_effects_line(const char *data, size_t len, size_t *pos, sr_buf *out);
-/* The first limit effects of what was packed as a JSON array, "... 5 more" at its end. */
+/*
+ * The first limit effects of what was packed as a JSON array, "... 5 more" at its end. Of a long one the
+ * beginning.
+ */
 bool sr_effects_json(const void *data, size_t len, size_t limit, sr_buf *out, sr_err *err);
 /* The whole key of a tag's record, and of a key's coherent entry. false: no memory. */
 bool sr_tag_key(const char *prefix, size_t prefix_len, const char *tag, size_t len, sr_buf *out);

@@ -21,6 +21,8 @@ static const struct
 	const char *name;
 } kinds[] = {{'K', "key"}, {'T', "tag"}, {'P', "pattern"}, {'C', "command"}};
 
+#define SHOWN_BYTES ((size_t) 1000) /* of an effect among many, about */
+
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 static const char tag_word[] = SR_TAG_WORD;
@@ -132,6 +134,12 @@ static int next_packed(packed *p, sr_effect *kind, const char **data, size_t *le
 		fail_format(err, "cut short");
 		return -1;
 	}
+	if (*len >
+		(*kind == SR_EFFECT_COMMANDS ? SR_COMMANDS_ID + SR_INVAL_MAX_COMMAND : SR_INVAL_MAX_KEY))
+	{
+		fail_format(err, "one is too large for Redis");
+		return -1;
+	}
 	if (*kind == SR_EFFECT_COMMANDS && !are_commands(*data, *len))
 	{
 		fail_format(err, "malformed commands");
@@ -212,6 +220,14 @@ static size_t shown(const char *s, size_t len)
 	return 0;
 }
 
+static bool add_hex(sr_buf *out, unsigned char byte)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char		  text[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+
+	return sr_buf_add(out, text, sizeof text);
+}
+
 /* data with everything that is no text, and what stands in quoted, as \xNN. */
 static bool add_text(sr_buf *out, const char *data, size_t len, const char *quoted)
 {
@@ -221,7 +237,7 @@ static bool add_text(sr_buf *out, const char *data, size_t len, const char *quot
 
 		if (n == 0)
 		{
-			if (!sr_buf_fmt(out, "\\x%02x", (unsigned char) data[i++]))
+			if (!add_hex(out, (unsigned char) data[i++]))
 				return false;
 			continue;
 		}
@@ -246,17 +262,38 @@ static bool add_word(sr_buf *out, const char *word, size_t len)
 	return sr_buf_str(out, "\"") && add_text(out, word, len, "\"\\") && sr_buf_str(out, "\"");
 }
 
-int sr_effects_line(const char *data, size_t len, size_t *pos, sr_buf *out)
+/* How much of something is shown, and of what is longer that there is more. */
+static bool add_cut(sr_buf *out, const char *data, size_t len, size_t most, bool word)
 {
-	size_t		argc, arg_len;
+	size_t fits = len < most ? len : most;
+
+	return (word ? add_word(out, data, fits) : add_text(out, data, fits, "")) &&
+		   (fits == len || sr_buf_str(out, "..."));
+}
+
+/* The command at *pos, some most bytes of it. */
+static int add_command(const char *data, size_t len, size_t *pos, size_t most, sr_buf *out)
+{
+	size_t		argc, arg_len, left = most;
 	const char *arg;
 
 	if (!sr_effects_command(data, len, pos, &argc))
 		return 0;
 	for (size_t i = 0; i < argc && sr_effects_argument(data, len, pos, &arg, &arg_len); i++)
-		if ((i > 0 && !sr_buf_str(out, " ")) || !add_word(out, arg, arg_len))
+	{
+		if (left > 0 &&
+			((i > 0 && !sr_buf_str(out, " ")) || !add_cut(out, arg, arg_len, left, true)))
 			return -1;
+		if (left > 0 && left <= arg_len + 1 && i + 1 < argc && !sr_buf_str(out, " ..."))
+			return -1;
+		left -= left > arg_len + 1 ? arg_len + 1 : left;
+	}
 	return 1;
+}
+
+int sr_effects_line(const char *data, size_t len, size_t *pos, sr_buf *out)
+{
+	return add_command(data, len, pos, SIZE_MAX, out);
 }
 
 /* What people call it: a tag's record is called by its tag. */
@@ -271,19 +308,28 @@ static void name_tag(const char **data, size_t *len)
 	*data = found;
 }
 
-bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *out)
+static bool describe(sr_effect kind, const char *data, size_t len, size_t most, sr_buf *out)
 {
-	size_t pos = 0;
+	size_t pos = 0, start = out->len;
 	int	   more;
 
 	if (kind == SR_EFFECT_TAG)
 		name_tag(&data, &len);
 	if (kind != SR_EFFECT_COMMANDS)
-		return add_text(out, data, len, "");
-	while ((more = sr_effects_line(data, len, &pos, out)) > 0)
+		return add_cut(out, data, len, most, false);
+	while ((more = add_command(data, len, &pos, most, out)) > 0)
+	{
 		if (pos < len && !sr_buf_str(out, "\n"))
 			return false;
+		if (pos < len && out->len - start >= most)
+			return sr_buf_str(out, "...");
+	}
 	return more == 0;
+}
+
+bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *out)
+{
+	return describe(kind, data, len, SIZE_MAX, out);
 }
 
 static bool add_json_string(sr_buf *out, const char *text, size_t len)
@@ -320,7 +366,7 @@ bool sr_effects_json(const void *bytes, size_t size, size_t limit, sr_buf *out, 
 		if (n++ >= limit)
 			continue;
 		words.len = 0;
-		ok = (n == 1 || sr_buf_str(out, ",")) && sr_effect_describe(kind, data, len, &words) &&
+		ok = (n == 1 || sr_buf_str(out, ",")) && describe(kind, data, len, SHOWN_BYTES, &words) &&
 			 add_json_string(out, words.data, words.len);
 	}
 	if (ok && more == 0 && n > limit)

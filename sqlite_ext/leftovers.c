@@ -47,6 +47,8 @@ static bool add_key(sq_db *st, const char *key, size_t len, sr_inval *into, sr_e
 	size_t		prefix_len;
 	const char *prefix = sr_client_prefix(st->client, &prefix_len);
 
+	if (len > SR_INVAL_MAX_KEY || prefix_len > SR_INVAL_MAX_KEY - len)
+		return sr_fail(err, SR_E_SIZE, "", "a key in the outbox is too large for Redis");
 	st->scratch.len = 0;
 	if (!sr_buf_add(&st->scratch, prefix, prefix_len) || !sr_buf_add(&st->scratch, key, len) ||
 		sr_inval_push(into, st->scratch.data, st->scratch.len, 0) == SR_PUSH_NO_MEMORY)
