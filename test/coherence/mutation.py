@@ -34,7 +34,7 @@ PLAN = {
     "OWN_WRITES_RULE": (BOTH, [("test/pg/cached.py", "own_writes"), ("test/sqlite/cached.py", "that_has_written")]),
     "STATEMENT_RULE": (BOTH, [("test/sqlite/leases.py", "statement")]),
     "SNAPSHOT_ORDER": (BOTH, [(TRANSACTIONS, "a_lease_is_taken"), ("test/sqlite/cached.py", "a_snapshot_that_is_older")]),
-    "RECOVERY_RULE": ("", [("test/pg/cached.py", "standby")]),
+    "RECOVERY_RULE": ("", [("test/pg/epochs.py", "standby")]),
     "QUEUED_RULE": (BOTH, [("test/pg/cached.py", "no_hit"), ("test/sqlite/cached.py", "own_writes")]),
     "IDEMPOTENT_SYNC": ("", [(TRANSACTIONS, "tried_again")]),
     "DEPTH_TAGS": (BOTH, [(TRANSACTIONS, "half_rolled_back")]),
