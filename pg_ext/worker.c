@@ -355,8 +355,10 @@ static TimestampTz work(void)
 
 	send_ring(client);
 	now = GetCurrentTimestamp();
-	waiting = (away && pg_databases_are_waiting()) || sr_client_backlog(client) > 0;
-	if (waiting && pg_client_refusal() == NULL)
+	/* Settings that cannot be used are no reason to ask: other ones wake us. */
+	waiting = pg_client_refusal() == NULL &&
+			  ((away && pg_databases_are_waiting()) || sr_client_backlog(client) > 0);
+	if (waiting)
 		probe(client, now);
 	reap_drainers(sr_client_address(client));
 	look_around(now);
@@ -395,7 +397,8 @@ void pg_launcher_main(Datum argument)
 		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
 		if (busy)
 			pg_usleep(NAP);
-		else if (pg_ring_sleep() && ms > 0)
+		/* The signal for other settings may have come in a wait for Redis, which used up the latch. */
+		else if (pg_ring_sleep() && ms > 0 && !ConfigReloadPending)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
 							 pg_host_wait_event());
 	}

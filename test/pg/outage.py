@@ -152,6 +152,22 @@ def hung_and_a_statement_timeout():
 
 
 @test
+def the_catalogue_could_not_be_read():
+    """An error while the outbox is looked for does not mean that there is none."""
+    blocker, shell = session(), session()
+    shell.run("SET lock_timeout = '50ms'; SELECT redis_ping();")
+    blocker.run("BEGIN; LOCK TABLE pg_depend IN ACCESS EXCLUSIVE MODE;")
+    contains(shell.run("SELECT redis_invalidate('t:1');"), "55P03")
+    blocker.run("COMMIT;")
+    redis.stop()
+    contains(shell.run("SELECT redis_invalidate('t:1');"), "is in the outbox")
+    redis.start()
+    wait_for("Redis", lambda: shell.run("SELECT redis_ping();") == "PONG")
+    shell.close()
+    blocker.close()
+
+
+@test
 def terminated_in_a_commit_that_waits():
     shell = server.session("outage")
     shell.run("SELECT redis_ping(); SET sqlredis.commit_timeout = '2s';")

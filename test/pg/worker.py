@@ -424,6 +424,40 @@ def no_launcher():
     none.stop()
 
 
+def processor_time(pid):
+    with open("/proc/%s/stat" % pid) as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return int(words[11]) + int(words[12])
+
+
+@test
+def settings_that_cannot_be_used_while_something_waits():
+    """The launcher does not ask all the time whether they can be."""
+    other = Redis()
+    alone = cluster(url=other.url)
+    shell = alone.session("d")
+    shell.run("SET sqlredis.commit_mode = async; SET sqlredis.durability = memory;")
+    other.stop()
+    shell.run("UPDATE t SET n = n + 1 WHERE id = 1;")
+    wait_for("the launcher to fail", lambda: "sqlredis: " in alone.log_text())
+    path = os.path.join(alone.data, "open")
+    with open(path, "w") as file:
+        file.write("secret")
+    os.chmod(path, 0o644)
+    alone.reload({"sqlredis.passfile": "'%s'" % path})
+    before = processor_time(workers(of=alone))
+    time.sleep(2)
+    used = processor_time(workers(of=alone)) - before
+    true(used < 20, "%d ticks in two seconds" % used)
+    other.start()
+    other("SET", "t:1", "old")
+    alone.reload({"sqlredis.passfile": "''"})
+    wait_for("the key to go", lambda: other("EXISTS", "t:1") == 0)
+    shell.close()
+    alone.stop()
+    other.stop()
+
+
 @test
 def no_server_is_configured():
     alone = cluster(url=None)
