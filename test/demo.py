@@ -163,6 +163,21 @@ def invalidation(engine, door):
     door("SELECT redis_exists('subdivision:NL-UT', 'country:FR:subdivisions') AS neighbours", "2")
 
 
+def coherent(door):
+    """A query's answer that is cached, and void when its rows change."""
+    count = """SELECT redis_cached('country:FR:subdivisions', 3600,
+    'SELECT count(*) FROM subdivisions WHERE country = $1', 'FR') AS subdivisions_of_france"""
+    say("a query's answer, cached: the first call runs it, the second one is a hit")
+    before = int(re.search(r"\d+", door(count, r"\d+").split("france")[-1]).group())
+    door(count, r"\b%d\b" % before)
+    say("a row that changes takes the answer along, because it belongs to a key of its templates")
+    door("UPDATE subdivisions SET country = 'FR' WHERE code = 'BE-WLX'")
+    door(count, r"\b%d\b" % (before + 1))
+    door("""SELECT name, value FROM redis_stats()
+    WHERE name IN ('cache_hits', 'cache_misses', 'cache_fills') ORDER BY name""",
+         r"fills\D+2.*hits\D+1.*misses\D+2")
+
+
 def together(lite, postgres):
     chapter("One lock, two databases")
     token = lite("SELECT redis_lock('nightly-report', 30) AS token", "[0-9a-f]{32}")
@@ -188,17 +203,20 @@ def outage(redis, lite, postgres):
     say("redis-server has been stopped; a question gets an error, with a way out, at once")
     lite("SELECT redis_get('visitors')", "[Ee]rror")
     postgres("SELECT redis_get('visitors')", "ERROR.*HINT")
-    say("a commit succeeds all the same: the data comes first, and the keys are kept")
+    say("a commit succeeds all the same, and has written down what it owes Redis: in the outbox")
     postgres("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'", "WARNING.*UPDATE 1")
     lite.quiet(".log stdout")
     lite("UPDATE subdivisions SET name = 'Boneiru' WHERE code = 'NL-BQ1'", "2 keys")
     lite.quiet(".log off")
+    for door in (postgres, lite):
+        door("SELECT keys FROM redis_outbox()", "NL-BQ1")
     redis.start()
-    say("redis-server is back with the data it had saved; what was kept is sent to it first")
+    say("redis-server is back with the data it had saved; what is owed is delivered in the background")
     for door in (lite, postgres):
         wait_for("the way back to Redis",
                  lambda door=door: "PONG" in door.quiet("SELECT redis_ping();") and " 0" in
-                 door.quiet("SELECT value FROM redis_stats() WHERE name = 'invalidations_waiting';"))
+                 door.quiet("SELECT sum(CAST(value AS integer)) FROM redis_stats() "
+                            "WHERE name IN ('invalidations_waiting', 'outbox_rows');"))
         door("SELECT name, value FROM redis_stats() WHERE name LIKE 'invalidations%'",
              r"invalidations_sent\D+[1-9].*waiting\D+0")
     say("and so the copy of the old row, which Redis had brought back, is gone")
@@ -210,7 +228,7 @@ def main():
         sys.exit("demo: %s is missing (Debian: iso-codes)" % ISO_CODES)
     chapter("A private redis-server, a private PostgreSQL")
     redis = Redis()
-    server = Postgres(redis.url)
+    server = Postgres(redis.url, settings={"shared_preload_libraries": "'sqlredis'"})
     server.sql("CREATE DATABASE demo")
     say("%s on %s" % (run(["redis-server", "--version"]).split(" sha")[0], redis.url))
     say(server.sql("SELECT split_part(version(), ' on ', 1)"))
@@ -218,10 +236,12 @@ def main():
     chapter("SQLite")
     lite = open_sqlite(redis, temp_dir("demo"))
     invalidation("sqlite", lite)
+    coherent(lite)
     chapter("PostgreSQL")
     redis("FLUSHALL")
     postgres = open_postgres(server)
     invalidation("pg", postgres)
+    coherent(postgres)
     together(lite, postgres)
     outage(redis, lite, postgres)
     chapter("That was it; the private servers are being stopped")
