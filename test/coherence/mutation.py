@@ -163,7 +163,7 @@ def try_flag(name):
         failed, seconds, said = named(root, path, part)
         with open(os.path.join(root, "named.log"), "a") as file:
             file.write(said)
-        results.append(((os.path.basename(path) + " " + part).strip(), failed, seconds, why(said)))
+        results.append(((path.replace("test/", "", 1) + " " + part).strip(), failed, seconds, why(said)))
     return results
 
 
