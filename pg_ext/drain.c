@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "storage/lock.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -87,15 +88,22 @@ static void take_row(pg_take *take, Relation rel, HeapTuple tuple)
 	int64  id = outbox_row_id(rel, tuple);
 	bytea *effects;
 	sr_err err = {0};
+	bool   deleted;
 
 	if (pg_outbox_is_delivered(RelationGetRelid(rel), id))
 	{
-		take->settled += outbox_delete(rel, tuple);
+		deleted = outbox_delete(rel, tuple);
+		take->settled += deleted;
+		take->others += !deleted;
 		return;
 	}
 	effects = effects_of(rel, tuple);
 	if (sr_effects_unpack(take->effects, VARDATA_ANY(effects), VARSIZE_ANY_EXHDR(effects), &err))
-		take->rows += outbox_delete(rel, tuple);
+	{
+		deleted = outbox_delete(rel, tuple);
+		take->rows += deleted;
+		take->others += !deleted;
+	}
 	else if (err.cls == SR_E_LOCAL_MEMORY)
 		pg_raise(&err);
 	else
@@ -113,7 +121,7 @@ bool pg_outbox_take(pg_take *take)
 	TableScanDesc scan;
 	HeapTuple	  tuple;
 
-	take->rows = take->settled = 0;
+	take->rows = take->settled = take->others = 0;
 	take->more = false;
 	take->ripe = 0;
 	if (rel == NULL)
@@ -127,8 +135,13 @@ bool pg_outbox_take(pg_take *take)
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (is_young(take, created_at(rel, tuple), now) || is_being_taken(tuple))
+		if (is_young(take, created_at(rel, tuple), now))
 			continue;
+		if (is_being_taken(tuple))
+		{
+			take->others++;
+			continue;
+		}
 		take->more = sr_inval_count(take->effects) >= take->max_effects;
 		if (take->more)
 			break;
@@ -142,6 +155,19 @@ bool pg_outbox_take(pg_take *take)
 		PopActiveSnapshot();
 	table_close(rel, NoLock);
 	return true;
+}
+
+bool pg_outbox_is_in_use(void)
+{
+	Oid		relation = pg_own_relation(PG_OUTBOX);
+	LOCKTAG tag;
+	int		holders = 0;
+
+	if (!OidIsValid(relation))
+		return false;
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relation);
+	(void) GetLockConflicts(&tag, ShareLock, &holders);
+	return holders > 0;
 }
 
 /* ---- redis_outbox_drain ---- */

@@ -51,7 +51,7 @@ static bool drain_batch(pg_take *take, sr_err *err)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "taking rows of sqlredis_outbox");
 	if (!pg_outbox_take(take))
-		take->rows = take->settled = 0;
+		take->more = false;
 	pgstat_report_activity(STATE_RUNNING, "delivering rows of sqlredis_outbox");
 	sr_flush(pg_client_for_queue(), take->effects, SR_FLUSH_LEAVE | SR_FLUSH_ONLY, &flushed);
 	pg_host_rethrow();
@@ -63,6 +63,12 @@ static bool drain_batch(pg_take *take, sr_err *err)
 	}
 	if (flushed.lost > 0)
 		pg_log(WARNING, &flushed.err);
+	/*
+	 * Rows that somebody else is taking may come back, and those of a prepared transaction may be committed
+	 * by somebody who tells nobody: to be looked at again.
+	 */
+	if (!take->more && (take->others > 0 || pg_outbox_is_in_use()))
+		pg_database_touch();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(false);

@@ -335,7 +335,11 @@ void pg_outbox_committed(pg_outcome outcome, uint64 position)
 
 void pg_outbox_prepared(void)
 {
+	size_t before = row_count;
+
 	remove_rows(WRITTEN);
+	if (row_count < before)
+		pg_database_touch();
 }
 
 void pg_outbox_aborted(void)

@@ -262,6 +262,7 @@ typedef struct pg_take
 	/* results */
 	size_t		rows;	 /* deleted, to be delivered */
 	size_t		settled; /* deleted: they had been delivered */
+	size_t		others;	 /* left to others, who may give them back */
 	bool		more;	 /* stopped */
 	TimestampTz ripe;	 /* when the first of the young ones is old enough; 0: there is none */
 } pg_take;
@@ -271,6 +272,8 @@ typedef struct pg_take
  * taking are left to them. False: there is no outbox.
  */
 bool pg_outbox_take(pg_take *take);
+/* Has somebody written to it who has not committed yet, perhaps a prepared transaction? */
+bool pg_outbox_is_in_use(void);
 /* How many rows wait, and since when (seconds), for redis_stats. */
 void pg_outbox_note(sr_client *client);
 /* How it went: for redis_outbox in sessions without shared memory. */
