@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -30,11 +31,13 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
-#define is_owner(relation) object_ownercheck(RelationRelationId, relation, GetUserId())
+#define is_owner(relation)		object_ownercheck(RelationRelationId, relation, GetUserId())
+#define owns_database(database) object_ownercheck(DatabaseRelationId, database, GetUserId())
 #define may_execute(function, role)                                                                \
 	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #else
 #define is_owner(relation)			pg_class_ownercheck(relation, GetUserId())
+#define owns_database(database)		pg_database_ownercheck(database, GetUserId())
 #define may_execute(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 

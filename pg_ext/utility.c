@@ -4,11 +4,14 @@
  */
 #include "shared.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
+#include "utils/syscache.h"
 
 static ProcessUtility_hook_type earlier_hook;
 
@@ -50,6 +53,22 @@ static bool is_commit_prepared(const Node *statement)
 		   castNode(TransactionStmt, statement)->kind == TRANS_STMT_COMMIT_PREPARED;
 }
 
+/* Not because of somebody who will be refused: that would keep the drainers away for nothing. */
+static bool may_need(const Node *statement, Oid database)
+{
+	HeapTuple role;
+	bool	  may = owns_database(database);
+
+	if (may || !IsA(statement, CreatedbStmt))
+		return may;
+	role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	if (!HeapTupleIsValid(role))
+		return false;
+	may = ((Form_pg_authid) GETSTRUCT(role))->rolcreatedb;
+	ReleaseSysCache(role);
+	return may;
+}
+
 static void on_utility(PlannedStmt *planned, const char *source, bool read_only,
 					   ProcessUtilityContext context, ParamListInfo params,
 					   QueryEnvironment *environment, DestReceiver *destination,
@@ -63,7 +82,7 @@ static void on_utility(PlannedStmt *planned, const char *source, bool read_only,
 	{
 		Oid database = get_database_oid(needed, true);
 
-		if (OidIsValid(database))
+		if (OidIsValid(database) && may_need(planned->utilityStmt, database))
 			pg_database_pause(database);
 	}
 	if (earlier_hook != NULL)
