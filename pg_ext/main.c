@@ -23,7 +23,9 @@ void _PG_init(void)
 	if (shared)
 	{
 		pg_shared_init();
-		pg_worker_init();
+		/* pg_upgrade wants its clusters to itself. */
+		if (!IsBinaryUpgrade)
+			pg_worker_init();
 		pg_utility_init();
 	}
 	pg_catalog_init();
