@@ -1,5 +1,5 @@
-"""Rows of an outbox that plain SQL wrote belong to their transaction: nobody delivers them before it is
-committed, not even the connection that sees them."""
+"""Whose a row of an outbox is: one that plain SQL wrote is nobody's before it is committed, not even for the
+connection that sees it; and an id says nothing once the outbox is another one."""
 
 import os
 import sqlite3
@@ -166,6 +166,37 @@ def a_drain_is_refused_where_the_transaction_has_written():
     equal(value(db, "SELECT redis_outbox_drain()"), 1)
     equal(left(), [])
     db.close()
+
+
+@test
+def ids_of_an_outbox_that_is_gone_mean_nothing():
+    for gone in "file", "table":
+        path = new_file()
+        db = connect(":memory:")
+        db.execute("ATTACH ? AS f", (path,))
+        for _ in range(5):
+            db.execute("UPDATE f.u SET v = v + 1")
+        if gone == "file":
+            db.execute("DETACH f")
+            copy = new_file()
+            os.remove(path)
+            os.rename(copy, path)
+            db.execute("ATTACH ? AS f", (path,))
+        else:
+            db.execute("DROP TABLE f.sqlredis_outbox")
+            value(db, "SELECT redis_invalidate_on('f.u', 'u:{id}')")
+        keys = ["k:%d" % i for i in range(9)]
+        fill(*keys)
+        other = sqlite3.connect(path, isolation_level=None)
+        for key in keys:
+            other.execute("INSERT INTO sqlredis_outbox (kind, data, created_at) VALUES ('key', ?, 0)", (key,))
+        other.close()
+        deadline = time.monotonic() + 60
+        while left():
+            true(time.monotonic() < deadline, "delivered: " + gone)
+            db.execute("UPDATE f.u SET v = v + 1")
+            time.sleep(0.05)
+        db.close()
 
 
 main()
