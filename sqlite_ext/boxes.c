@@ -1,6 +1,6 @@
 /*
  * boxes.c - which rows of each outbox this connection delivers, or has delivered and still has to delete.
- * In memory only, and no SQL: outbox.c and leftovers.c read and write the rows.
+ * In memory only: outbox.c and leftovers.c read and write the rows.
  *
  * Who may write to a file writes one transaction after the other, and AUTOINCREMENT gives no id twice: so
  * the ids are in the order of the commits, and below an id that was seen no new one comes.
@@ -59,7 +59,7 @@ void sq_outbox_free(sq_outbox *o)
 	free(o);
 }
 
-static sq_box *new_box(sq_outbox *o, const char *schema, const char *file)
+static sq_box *new_box(sq_outbox *o, const char *schema)
 {
 	sq_box **boxes = realloc(o->boxes, (size_t) (o->count + 1) * sizeof *boxes);
 	sq_box	*box = calloc(1, sizeof *box);
@@ -69,38 +69,61 @@ static sq_box *new_box(sq_outbox *o, const char *schema, const char *file)
 	if (boxes != NULL && box != NULL)
 	{
 		box->schema = sqlite3_mprintf("%s", schema);
-		box->file = sqlite3_mprintf("%s", file);
-		if (box->schema != NULL && box->file != NULL)
-		{
-			o->boxes[o->count++] = box;
-			return box;
-		}
-		free_box(box);
-		return NULL;
+		if (box->schema != NULL)
+			return o->boxes[o->count++] = box;
 	}
 	free(box);
 	return NULL;
 }
 
-/* What was known of a file that is detached does not hold for the one attached in its place. */
+static int64_t schema_version(sqlite3 *db, const char *schema)
+{
+	sqlite3_stmt *stmt = sq_prepare(db, NULL, "PRAGMA \"%w\".schema_version", schema);
+	int64_t		  version = 0;
+
+	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
+		version = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return version;
+}
+
+/*
+ * Is it still the outbox whose ids are known: of the file that was attached, and not dropped and made anew,
+ * which cannot be without a change of the schema? If not, nothing is known. That rows are delivered twice
+ * does no harm; that rows are deleted because others had their ids does.
+ */
+static bool know(sq_box *box, sqlite3 *db)
+{
+	const char *file = sq_file(db, box->schema);
+	uint64_t	identity = sq_file_identity(file);
+	int64_t		version = schema_version(db, box->schema);
+	char	   *copy;
+
+	if (box->file != NULL && strcmp(box->file, file) == 0 && box->identity == identity &&
+		box->version == version)
+		return true;
+	copy = sqlite3_mprintf("%s", file);
+	sqlite3_free(box->file);
+	box->file = copy;
+	box->identity = identity;
+	box->version = version;
+	box->count = 0;
+	box->fresh_first = box->fresh_last = box->horizon = box->committed = 0;
+	return copy != NULL;
+}
+
+/* A cursor may keep the box: it is never replaced. */
 sq_box *sq_box_find(sq_db *st, const char *schema)
 {
-	sq_outbox  *o = st->outbox;
-	const char *file = sq_file(st->db, schema);
+	sq_outbox *o = st->outbox;
+	sq_box	  *box = NULL;
 
-	for (int i = 0; i < o->count; i++)
-	{
-		sq_box *box = o->boxes[i];
-
-		if (strcmp(box->schema, schema) != 0)
-			continue;
-		if (strcmp(box->file, file) == 0)
-			return box;
-		free_box(box);
-		o->boxes[i] = o->boxes[--o->count];
-		break;
-	}
-	return new_box(o, schema, file);
+	for (int i = 0; box == NULL && i < o->count; i++)
+		if (strcmp(o->boxes[i]->schema, schema) == 0)
+			box = o->boxes[i];
+	if (box == NULL)
+		box = new_box(o, schema);
+	return box != NULL && know(box, st->db) ? box : NULL;
 }
 
 /* The first entry that ends at id or behind it. */
@@ -230,6 +253,9 @@ void sq_outbox_forget(sq_db *st)
 {
 	sq_outbox *o = st->outbox;
 
-	while (o->count > 0)
-		free_box(o->boxes[--o->count]);
+	for (int i = 0; i < o->count; i++)
+	{
+		o->boxes[i]->count = 0;
+		o->boxes[i]->horizon = 0;
+	}
 }

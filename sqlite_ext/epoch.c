@@ -83,6 +83,14 @@ static void mix_file(hash *h, const char *path)
 		mix(h, path, strlen(path));
 }
 
+uint64_t sq_file_identity(const char *path)
+{
+	hash h = {{0}};
+
+	mix_file(&h, path);
+	return h.lanes[0];
+}
+
 /* Is there a row to be read? *there; false: SQLite cannot tell. */
 static bool has_row(sqlite3 *db, bool *there)
 {

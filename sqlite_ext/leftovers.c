@@ -287,14 +287,9 @@ void sq_outbox_look(sq_db *st, bool in_sync)
 
 void sq_outbox_look_again(sq_db *st)
 {
-	const char *schema;
+	sq_outbox *o = st->outbox;
 
-	st->outbox->next_look = 0;
-	for (int i = 0; (schema = sq_schema(st->db, i)) != NULL; i++)
-	{
-		sq_box *box = sq_box_find(st, schema);
-
-		if (box != NULL)
-			box->horizon = 0;
-	}
+	o->next_look = 0;
+	for (int i = 0; i < o->count; i++)
+		o->boxes[i]->horizon = 0;
 }

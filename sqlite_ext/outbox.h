@@ -19,7 +19,9 @@ typedef struct sq_taken
 typedef struct sq_box
 {
 	char		 *schema, *file;
-	sq_taken	 *rows; /* in order */
+	uint64_t	  identity; /* of the file */
+	int64_t		  version;	/* of its schema; 0: unknown */
+	sq_taken	 *rows;		/* in order */
 	int			  count, capacity;
 	sqlite3_int64 fresh_first, fresh_last; /* of the running transaction; 0: none */
 	sqlite3_int64 horizon;	 /* up to here every row was looked at: new ones have greater ids */
@@ -43,7 +45,7 @@ struct sq_outbox
 const char *sq_schema(sqlite3 *db, int i);
 bool		sq_has_outbox(sqlite3 *db, const char *schema);
 const char *sq_file(sqlite3 *db, const char *schema); /* "": it is in none */
-/* What is known of a schema's outbox; NULL without memory. */
+/* What is known of a schema's outbox, which is read or written now; NULL without memory. */
 sq_box *sq_box_find(sq_db *st, const char *schema);
 /* Rows first to last, and none of others between them, are this connection's to deliver, or were. */
 bool sq_box_take(sq_box *box, sqlite3_int64 first, sqlite3_int64 last, uint64_t number);

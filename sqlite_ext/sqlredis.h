@@ -286,7 +286,9 @@ uint64_t sq_deliver(sq_db *st, bool outboxed);
 /* Of the table with a file's part of it, one row, as sq_outbox_create makes it. */
 #define SQ_EPOCH_COLUMNS "(id INTEGER PRIMARY KEY CHECK (id = 1), epoch BLOB NOT NULL)"
 
-bool sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
+/* Another one for another file, also one that is put in its place. */
+uint64_t sq_file_identity(const char *path);
+bool	 sq_epoch(sq_db *st, unsigned char out[SR_EPOCH_SIZE], sr_unfilled *why);
 
 /* ---- query.c: the query that redis_cached was given ---- */
 
