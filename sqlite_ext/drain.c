@@ -311,10 +311,13 @@ void sq_outbox_drain(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sr_err		err = {0}, refused = {0};
 	int64_t		rows = 0;
 	const char *schema;
-	bool		ok = sq_client(st, &err) != NULL;
+	bool		ok = sq_client_to_queue(st, &err) != NULL;
 
 	(void) argc;
 	(void) argv;
+	/* no look of the connection's own, which would have the thread deliver some of it meanwhile */
+	if (ok)
+		sq_catch_up(st);
 	for (int i = 0; ok && (schema = sq_schema(st->db, i)) != NULL; i++)
 	{
 		int64_t some;
