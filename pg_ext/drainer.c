@@ -20,6 +20,8 @@
 
 /* Effects of a batch: a few megabytes, and few scans of a large table. */
 #define BATCH_EFFECTS 200000
+/* Of the first one, with which Redis may turn out to be away: what it deleted was written for nothing. */
+#define FIRST_EFFECTS 1
 
 PGDLLEXPORT void pg_drainer_main(Datum argument);
 
@@ -80,7 +82,7 @@ static void drain(Oid database, const pg_errand *errand)
 	pg_take take = {.effects = sr_inval_new(),
 					.min_age = (int64) pg_setting_commit_timeout * 2,
 					.before = errand->marked_at,
-					.max_effects = BATCH_EFFECTS};
+					.max_effects = FIRST_EFFECTS};
 	sr_err	err = {0};
 
 	if (take.effects == NULL)
@@ -94,6 +96,7 @@ static void drain(Oid database, const pg_errand *errand)
 			pg_database_failed(database, &err, sr_client_address(pg_client_for_queue()));
 			return;
 		}
+		take.max_effects = BATCH_EFFECTS;
 	} while (take.more);
 	pg_database_drained(database, errand, take.ripe);
 }
