@@ -32,6 +32,8 @@ static void close_client(int code, Datum arg)
 		pg_outbox_tidy_at_exit();
 	sr_client_free(client);
 	client = NULL;
+	/* Should somebody still need one, it is told the settings. */
+	pg_config_forget();
 }
 
 /* Also settings that cannot be used are the client's: its queue needs the prefix and the limits. */

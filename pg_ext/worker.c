@@ -240,30 +240,38 @@ static void note_failure(const sr_flush_result *flushed)
 	said = flushed->kept + flushed->lost > 0;
 }
 
-/* Deliver what is in the ring, all commits' effects merged. */
-static void send_ring(sr_client *client)
+/* Deliver what is in the ring, all commits' effects merged. How many commits there were. */
+static int deliver(sr_client *client, uint64 begin, uint64 end)
 {
 	static sr_inval *durable, *others;
 
 	sr_flush_result flushed, also;
-	uint64			begin, end;
 
-	busy = false;
-	pg_ring_look(&begin, &end);
-	if (begin == end)
-		return;
 	if (durable == NULL)
 		durable = sr_inval_new();
 	if (others == NULL)
 		others = sr_inval_new();
 	if (durable == NULL || others == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	sr_inval_clear(durable);
+	sr_inval_clear(others);
 	end = gather(begin, end, durable, others);
 	pgstat_report_activity(STATE_RUNNING, "delivering what was committed");
 	sr_flush(client, others, 0, &also);
 	note_failure(&also);
 	sr_flush(client, durable, SR_FLUSH_LEAVE | SR_FLUSH_ONLY | SR_FLUSH_NO_PATTERNS, &flushed);
-	busy = settle(begin, end, flushed.kept > 0) > 1;
+	return settle(begin, end, flushed.kept > 0);
+}
+
+static void send_ring(sr_client *client)
+{
+	uint64 begin, end;
+
+	busy = false;
+	pg_ring_look(&begin, &end);
+	if (begin == end)
+		return;
+	busy = deliver(client, begin, end) > 1;
 	pg_host_rethrow();
 }
 
@@ -296,12 +304,29 @@ static void probe(sr_client *client, TimestampTz now)
 
 /* ---- the loop ---- */
 
+/*
+ * What is in the ring when the server is stopped is nowhere else in memory mode. No longer than a COMMIT would
+ * wait; what is not delivered stays for the next launcher, if there will be one.
+ */
+static void send_last(void)
+{
+	uint64 begin, end;
+
+	pg_ring_look(&begin, &end);
+	if (begin == end)
+		return;
+	pg_host_set_uninterruptible(true);
+	pg_host_give_up_after(pg_setting_commit_timeout);
+	deliver(pg_client_for_queue(), begin, end);
+}
+
 static void leave(int code, Datum argument)
 {
 	(void) code;
 	(void) argument;
 	pg_ring_close();
 	pg_databases_close();
+	send_last();
 }
 
 void pg_worker_reload(void)

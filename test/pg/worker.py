@@ -510,6 +510,25 @@ def no_server_is_configured():
     alone.stop()
 
 
+@test
+def what_is_in_the_ring_is_sent_before_a_shutdown():
+    mine = cluster()
+    shell = mine.session("d")
+    shell.run("SET sqlredis.commit_mode = async; SET sqlredis.durability = memory;")
+    redis("SET", "t:1", "old")
+    launcher = int(workers(of=mine))
+    os.kill(launcher, signal.SIGSTOP)
+    shell.run("UPDATE t SET n = n + 1 WHERE id = 1;")
+    equal(redis("EXISTS", "t:1"), 1)
+    shell.close()
+    mine.process.send_signal(signal.SIGINT)
+    wait_for("the shutdown", lambda: "received fast shutdown request" in mine.log_text())
+    os.kill(launcher, signal.SIGCONT)
+    mine.process.wait(30)
+    equal(mine.process.returncode, 0)
+    equal(redis("EXISTS", "t:1"), 0)
+
+
 def stops(how):
     mine = cluster({"sqlredis.command_timeout": "'60s'"})
     shell = mine.session("d")
