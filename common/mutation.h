@@ -1,6 +1,6 @@
 /*
  * mutation.h - builds that lack one protection, for test/coherence to prove that it notices:
- * `make CPPFLAGS=-DSR_WITHOUT=SR_WITHOUT_LEASE`. In any other build sr_without() is a constant false and
+ * `CPPFLAGS=-DSR_WITHOUT=SR_WITHOUT_LEASE COPT=$CPPFLAGS make`, or `make mutation`. In any other build sr_without() is a constant false and
  * leaves no code behind. docs/coherence.md says which test catches which.
  */
 #ifndef SQLREDIS_MUTATION_H
