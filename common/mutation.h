@@ -1,7 +1,7 @@
 /*
- * mutation.h - builds that lack one protection, for test/coherence to prove that it notices:
- * `CPPFLAGS=-DSR_WITHOUT=SR_WITHOUT_LEASE COPT=$CPPFLAGS make`, or `make mutation`. In any other build sr_without() is a constant false and
- * leaves no code behind. docs/coherence.md says which test catches which.
+ * mutation.h - builds that lack one protection, for test/coherence to prove that it notices: `make
+ * mutation`, or `CPPFLAGS=-DSR_WITHOUT=SR_WITHOUT_LEASE COPT=$CPPFLAGS make`. In any other build
+ * sr_without() is a constant false and leaves no code behind. docs/mutations.md says what catches which.
  */
 #ifndef SQLREDIS_MUTATION_H
 #define SQLREDIS_MUTATION_H
