@@ -4,6 +4,8 @@ what a file may do by its rows."""
 import os
 import signal
 import sqlite3
+import threading
+import time
 
 from harness import Proxy, Redis, equal, main, test, true
 from harness.sqlite_outbox import (NOBODY_URL, SILENT_URL, connect, fill, left, new_file, process,
@@ -241,6 +243,21 @@ def tags_patterns_and_commands_at_commit():
     equal(redis("EXISTS", "now"), 1, "outside a transaction at once")
     refused(db, "SELECT redis_on_commit('SUBSCRIBE', 'x')", "refused")
     equal(value(db, "SELECT redis_on_commit('SET', NULL, 1)"), None)
+    db.close()
+
+
+@test
+def a_wait_for_the_thread_is_interrupted():
+    path = new_file()
+    db = connect(path, SILENT_URL, 60000, check_same_thread=False)
+    value(db, "SELECT redis_config('connect_timeout', 60000), redis_config('command_timeout', 60000)")
+    value(db, "SELECT redis_config('commit_mode', 'async')")
+    db.execute("UPDATE t SET v = 1 WHERE id = 1")
+    begun = time.monotonic()
+    threading.Timer(0.2, db.interrupt).start()
+    refused(db, "SELECT redis_exists('t:1')", "interrupted")
+    true(time.monotonic() - begun < 30, "it took %.1f s" % (time.monotonic() - begun))
+    value(db, "SELECT redis_config('commit_timeout', 1)")
     db.close()
 
 
