@@ -310,13 +310,14 @@ static void stop(sq_courier *c)
 	atomic_store(&c->stop, false);
 }
 
-void sq_courier_wait(sq_courier *c, int64_t deadline)
+bool sq_courier_wait(sq_courier *c, int64_t deadline)
 {
 	const struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
 
 	while (c->busy || (next_turn(c) <= sq_courier_now() && c->running))
 		if (pthread_cond_timedwait(&c->done, &c->lock, &until) != 0)
-			break;
+			return false;
+	return true;
 }
 
 void sq_courier_configure(sq_db *st)

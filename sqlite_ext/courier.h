@@ -44,8 +44,8 @@ sq_courier *sq_courier_start(sq_db *st);
 void		sq_courier_wake(sq_courier *c);
 /* With the lock. Move everything behind what is there; false: no memory, and all stays where it is. */
 bool sq_courier_merge(sr_inval *to, sr_inval *from);
-/* With the lock: until no delivery is under way or due, or the deadline. */
-void sq_courier_wait(sq_courier *c, int64_t deadline);
+/* With the lock: until no delivery is under way or due, or the deadline, which is false. */
+bool sq_courier_wait(sq_courier *c, int64_t deadline);
 
 void sq_courier_tell(const sq_db *st); /* log what Redis refused */
 

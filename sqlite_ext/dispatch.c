@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define SLICE_MS	  50
 #define PAUSE_BUSY_MS 250 /* between two tries at least, when new work comes in */
 
 /* ---- the courier ---- */
@@ -55,6 +56,22 @@ bool sq_courier_behind(const sq_db *st)
 	return c != NULL && atomic_load(&c->settled) != atomic_load(&c->given);
 }
 
+/* With the lock. As long as a commit would wait, or until the statement is interrupted. */
+static void wait_for_courier(const sq_db *st, sq_courier *c)
+{
+	int64_t now = sq_courier_now(), deadline = now + st->settings.commit_timeout;
+	bool	interrupted = false;
+
+	while (now < deadline && !interrupted &&
+		   !sq_courier_wait(c, deadline - now < SLICE_MS ? deadline : now + SLICE_MS))
+	{
+		pthread_mutex_unlock(&c->lock);
+		interrupted = !st->no_sql && sq_interrupted(st);
+		pthread_mutex_lock(&c->lock);
+		now = sq_courier_now();
+	}
+}
+
 /*
  * Everything that it could not deliver, in order, back into an empty queue. A delivery under way is waited
  * for, unless Redis is known to be away. false: there is nothing, or it cannot be had now.
@@ -68,7 +85,7 @@ static bool take_back(const sq_db *st, sr_inval *into, bool *safe)
 		return false;
 	pthread_mutex_lock(&c->lock);
 	if (strcmp(sr_client_breaker_state(st->client), "open") != 0)
-		sq_courier_wait(c, sq_courier_now() + st->settings.commit_timeout);
+		wait_for_courier(st, c);
 	got = !c->busy && atomic_load(&c->settled) != atomic_load(&c->given);
 	*safe = c->unsafe <= atomic_load(&c->settled);
 	if (got)
