@@ -93,6 +93,13 @@ static slot *find(Oid database)
 	return NULL;
 }
 
+/* Its slot or NULL, locked. */
+static slot *lock_slot(Oid database)
+{
+	lock(LW_EXCLUSIVE);
+	return find(database);
+}
+
 /* Its slot, a new one or one that says nothing; NULL: there is none. */
 static slot *find_or_make(Oid database)
 {
@@ -114,14 +121,6 @@ static TimestampTz from_now(int64 ms)
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
 }
 
-static void wake(void)
-{
-	Latch *launcher = all->launcher;
-
-	if (launcher != NULL)
-		SetLatch(launcher);
-}
-
 /* ---- sessions ---- */
 
 bool pg_drainers_available(void)
@@ -131,8 +130,9 @@ bool pg_drainers_available(void)
 
 void pg_database_mark(Oid database, int64 ms)
 {
-	slot *s;
-	bool  news = true;
+	slot  *s;
+	Latch *launcher;
+	bool   news = true;
 
 	if (all == NULL)
 		return;
@@ -148,9 +148,10 @@ void pg_database_mark(Oid database, int64 ms)
 		s->marked++;
 		s->marked_at = GetCurrentTimestamp();
 	}
+	launcher = all->launcher;
 	unlock();
-	if (news)
-		wake();
+	if (news && launcher != NULL)
+		SetLatch(launcher);
 }
 
 void pg_database_touch(void)
@@ -167,6 +168,7 @@ void pg_database_touch(void)
 		lock(LW_EXCLUSIVE);
 		s = find_or_make(MyDatabaseId);
 		mine = s != NULL ? (int) (s - all->slots) : -1;
+		all->tour |= s == NULL;
 		unlock();
 	}
 	if (mine >= 0)
@@ -293,10 +295,8 @@ bool pg_databases_due(TimestampTz now, Oid *database, TimestampTz *next)
 
 void pg_database_forget(Oid database)
 {
-	slot *s;
+	slot *s = lock_slot(database);
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
 	if (s != NULL)
 		memset(s, 0, sizeof *s);
 	unlock();
@@ -304,10 +304,8 @@ void pg_database_forget(Oid database)
 
 void pg_database_postpone(Oid database, int64 ms)
 {
-	slot *s;
+	slot *s = lock_slot(database);
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
 	if (s != NULL)
 	{
 		s->running = false;
@@ -327,10 +325,8 @@ static int64 backoff(int64 attempts)
 bool pg_database_reap(Oid database, uint64 address)
 {
 	bool  away = false;
-	slot *s;
+	slot *s = lock_slot(database);
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
 	if (s != NULL && s->running)
 	{
 		s->running = false;
@@ -399,17 +395,14 @@ void pg_databases_sweep(void)
 
 bool pg_database_begin(Oid database, pg_errand *errand)
 {
-	slot *s;
-	bool  now = false;
+	slot *s = lock_slot(database);
+	bool  now = s != NULL && s->paused_to <= GetCurrentTimestamp();
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
-	if (s != NULL && s->paused_to <= GetCurrentTimestamp())
+	if (now)
 	{
 		s->drainer = MyProcPid;
 		errand->ticket = s->marked;
 		errand->marked_at = s->marked_at;
-		now = true;
 	}
 	unlock();
 	return now;
@@ -417,10 +410,8 @@ bool pg_database_begin(Oid database, pg_errand *errand)
 
 void pg_database_leave(Oid database)
 {
-	slot *s;
+	slot *s = lock_slot(database);
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
 	if (s != NULL && s->drainer == MyProcPid)
 		s->drainer = 0;
 	unlock();
@@ -428,10 +419,8 @@ void pg_database_leave(Oid database)
 
 void pg_database_drained(Oid database, const pg_errand *errand, TimestampTz ripe)
 {
-	slot *s;
+	slot *s = lock_slot(database);
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
 	if (s != NULL)
 	{
 		s->result = DRAINED;
@@ -446,10 +435,8 @@ void pg_database_drained(Oid database, const pg_errand *errand, TimestampTz ripe
 
 void pg_database_failed(Oid database, const sr_err *err, uint64 address)
 {
-	slot *s;
+	slot *s = lock_slot(database);
 
-	lock(LW_EXCLUSIVE);
-	s = find(database);
 	if (s != NULL)
 	{
 		s->result = FAILED;
