@@ -199,4 +199,18 @@ def ids_of_an_outbox_that_is_gone_mean_nothing():
         db.close()
 
 
+@test
+def a_transaction_that_only_reads_locks_no_outbox():
+    path = new_file()
+    shared = "file:%s?cache=shared" % path
+    reader, writer = connect(shared, uri=True), connect(shared, uri=True)
+    for call in "redis_exists('t:1')", "redis_cached('t:1', 60, 'SELECT v FROM t')":
+        reader.execute("BEGIN")
+        value(reader, "SELECT %s FROM t LIMIT 1" % call.replace("FROM t", "FROM t LIMIT 1"))
+        writer.execute("UPDATE u SET v = v + 1")
+        reader.execute("COMMIT")
+    reader.close()
+    writer.close()
+
+
 main()
