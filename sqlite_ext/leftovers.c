@@ -254,16 +254,20 @@ static void look_at(sq_db *st, const char *schema, bool in_sync)
 }
 
 /*
- * A read of ours must not keep a lock that others wait for. A statement of the application's that has a
- * lock keeps it anyway; and where nothing has one, ours is gone when our statement ends, but it may have
- * to wait for it: only once, at the first call.
+ * A read of ours must not keep a lock that others wait for. A commit has that of the file that it writes, and
+ * will write to the outbox anyway. Elsewhere a transaction would keep ours to its end, which in a shared cache
+ * is one of the outbox. Outside of one, a statement that reads has the file's lock; and where nothing has
+ * one, ours is gone when our statement ends, but it may have to wait for it: only once, at the first call.
  */
-static bool may_read(const sq_db *st, const char *schema, bool first)
+static bool may_read(const sq_db *st, const char *schema, bool first, bool in_sync)
 {
-	if (sqlite3_txn_state(st->db, schema) > SQLITE_TXN_NONE)
-		return true;
-	return first && sqlite3_get_autocommit(st->db) &&
-		   sqlite3_txn_state(st->db, NULL) == SQLITE_TXN_NONE;
+	int state = sqlite3_txn_state(st->db, schema);
+
+	if (in_sync)
+		return state == SQLITE_TXN_WRITE;
+	return sqlite3_get_autocommit(st->db) &&
+		   (state == SQLITE_TXN_READ ||
+			(first && sqlite3_txn_state(st->db, NULL) == SQLITE_TXN_NONE));
 }
 
 void sq_outbox_look(sq_db *st, bool in_sync)
@@ -280,7 +284,7 @@ void sq_outbox_look(sq_db *st, bool in_sync)
 	st->outbox->next_look = now + LOOK_MS;
 	st->outbox->looking = true;
 	for (int i = 0; (schema = sq_schema(st->db, i)) != NULL; i++)
-		if (i != 1 && may_read(st, schema, first) && sq_has_outbox(st->db, schema))
+		if (i != 1 && may_read(st, schema, first, in_sync) && sq_has_outbox(st->db, schema))
 			look_at(st, schema, in_sync);
 	st->outbox->looking = false;
 }
