@@ -106,8 +106,8 @@ void pg_call_succeeded(void);
  * what it adds of the context is left out. For COMMIT, and for what the core may not be longjmped out of.
  */
 void pg_report_safely(void (*report)(void *), void *arg);
-/* How sending after the commit went. durable: rows were written. safe: a drainer sees to them. */
-void pg_report_commit(sr_flush_result *flushed, bool durable, bool safe);
+/* How sending after the commit went. durable: rows were written. */
+void pg_report_commit(sr_flush_result *flushed, bool durable);
 
 /* ---- values.c: Datums to the core's values and back ---- */
 

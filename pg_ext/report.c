@@ -85,10 +85,10 @@ static void warn_at_commit(int level, sr_flush_result *flushed, bool durable)
 }
 
 /*
- * The client hears of each commit that was not answered for. safe: a drainer will see to it, so that the
- * server's log has it once for an outage.
+ * The client hears of each commit that was not answered for; the server's log has it once for an outage of a
+ * session, if nothing is lost: thousands a second would fill its disk.
  */
-void pg_report_commit(sr_flush_result *flushed, bool durable, bool safe)
+void pg_report_commit(sr_flush_result *flushed, bool durable)
 {
 	if (flushed->kept + flushed->lost == 0)
 	{
@@ -97,7 +97,6 @@ void pg_report_commit(sr_flush_result *flushed, bool durable, bool safe)
 	}
 	if (pg_client_refusal() != NULL)
 		flushed->err = *pg_client_refusal();
-	warn_at_commit(safe && warned && flushed->lost == 0 ? WARNING_CLIENT_ONLY : WARNING, flushed,
-				   durable);
+	warn_at_commit(warned && flushed->lost == 0 ? WARNING_CLIENT_ONLY : WARNING, flushed, durable);
 	warned = flushed->err.cls != SR_OK;
 }

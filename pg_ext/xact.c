@@ -337,7 +337,7 @@ static void send(void)
 		pg_outbox_committed(left || flushed.lost > 0 ? PG_OUTCOME_LEFT : PG_OUTCOME_IN_BACKLOG, 0);
 	if (flushed.kept > 0 && drained)
 		pg_database_mark(MyDatabaseId, min_age());
-	pg_report_commit(&flushed, durable, left);
+	pg_report_commit(&flushed, durable);
 }
 
 static void at_end(void)

@@ -54,6 +54,20 @@ def down_at_commit_the_commit_succeeds_and_keys_follow():
 
 
 @test
+def the_log_has_an_outage_once():
+    shell = session()
+    shell.run("SET sqlredis.durability = memory; SELECT redis_ping();")
+    redis.stop()
+    before = server.log_text().count("not invalidated")
+    for number in range(21, 26):
+        contains(shell.run("UPDATE t SET n = n + 1 WHERE id = %d;" % number), "not invalidated")
+    equal(server.log_text().count("not invalidated") - before, 1)
+    redis.start()
+    wait_for("Redis", lambda: shell.run("SELECT redis_ping();") == "PONG")
+    shell.close()
+
+
+@test
 def the_next_commit_sends_what_was_kept():
     shell = session()
     cached(shell, 5)
