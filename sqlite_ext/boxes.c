@@ -66,14 +66,17 @@ static sq_box *new_box(sq_outbox *o, const char *schema)
 
 	if (boxes != NULL)
 		o->boxes = boxes;
-	if (boxes != NULL && box != NULL)
-	{
+	if (box != NULL)
 		box->schema = sqlite3_mprintf("%s", schema);
-		if (box->schema != NULL)
-			return o->boxes[o->count++] = box;
+	if (boxes == NULL || box == NULL || box->schema == NULL)
+	{
+		if (box != NULL)
+			sqlite3_free(box->schema);
+		free(box);
+		return NULL;
 	}
-	free(box);
-	return NULL;
+	o->boxes[o->count++] = box;
+	return box;
 }
 
 static int64_t schema_version(sqlite3 *db, const char *schema)

@@ -9,7 +9,10 @@ from .values import ALL_KEYS, MEMBERS, Values
 ELSEWHERE = {
     "redis_invalidate": "at commit: test/parity, test/pg, test/sqlite",
     "redis_invalidate_on": "at commit", "redis_invalidate_off": "at commit",
-    "redis_invalidations": "at commit", "redis_pending": "at commit",
+    "redis_invalidations": "at commit", "redis_pending": "at commit", "redis_invalidate_tag": "at commit",
+    "redis_invalidate_pattern": "at commit", "redis_on_commit": "at commit", "redis_outbox": "at commit",
+    "redis_outbox_drain": "at commit", "redis_cached": "test/coherence", "redis_cache_get": "test/coherence",
+    "redis_cache_fill": "test/coherence",
     "redis_health": "about the server: test/parity/operations.sql", "redis_info": "about the server",
     "redis_stats": "about the session", "redis_url": "about the session",
     "redis_version": "about the library", "redis_config": "about the session",

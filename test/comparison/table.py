@@ -1,6 +1,5 @@
 """The table of functions, as build/test/comparison/table prints it from common/commands.def."""
 
-import glob
 import json
 import os
 import re
@@ -59,8 +58,9 @@ def read():
 
 def names_in_source():
     """The names in commands.def itself: nothing may be lost on the way."""
-    found = []
-    for path in sorted(glob.glob(os.path.join(TOP, "common/*.def"))):
-        with open(path) as file:
-            found += re.findall(r"(?m)^FUNCTION\((\w+),", file.read())
-    return found
+    with open(os.path.join(TOP, "common/commands.def")) as file:
+        text = file.read()
+    for part in re.findall(r'(?m)^#include "(.*)"$', text):
+        with open(os.path.join(TOP, "common", part)) as file:
+            text = text.replace('#include "%s"' % part, file.read())
+    return re.findall(r"(?m)^FUNCTION\((\w+),", text)

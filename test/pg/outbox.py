@@ -57,7 +57,8 @@ def a_row_is_written_and_deleted_by_the_next_transaction():
     equal(rows(shell), "0", "any transaction that writes deletes them")
     shell.run("UPDATE t SET n = 3 WHERE id = 9;")
     equal(shell.close(), "")
-    equal(server.sql("SELECT count(*) FROM sqlredis_outbox", "d"), "0", "the end of the session, too")
+    wait_for("the end of the session, which deletes it, too", lambda: server.sql(
+        "SELECT count(*) FROM sqlredis_outbox", "d") == "0")
 
 
 @test
