@@ -236,7 +236,8 @@ static void flush_backlog(sr_delivery *d, bool sweep)
 {
 	sr_client *c = d->c;
 
-	if (sr_inval_count(c->backlog) == 0)
+	/* Redis away: a commit must not pay for all that earlier ones left */
+	if (sr_inval_count(c->backlog) == 0 || !sr_delivery_ready(d))
 		return;
 	c->flushing = true;
 	if (!run(d, c->backlog, sweep))
@@ -256,7 +257,7 @@ static void flush_queue(sr_delivery *d, sr_inval *q, unsigned flags)
 
 	if (sr_inval_count(q) == 0)
 		return;
-	if (d->stop || run(d, q, sweep))
+	if (!sr_delivery_ready(d) || run(d, q, sweep))
 		keep(d->c, q, flags, d->out);
 	else if (d->kept != NULL)
 		keep(d->c, d->kept, flags, d->out);
