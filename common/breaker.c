@@ -61,6 +61,13 @@ const char *sr_client_breaker_state(const sr_client *c)
 	return sr_now(&c->host) < open_until ? "open" : "half-open";
 }
 
+bool sr_client_is_away(const sr_client *c)
+{
+	int64_t open_until = __atomic_load_n(&c->breaker->open_until, __ATOMIC_ACQUIRE);
+
+	return open_until != 0 && !c->probing && sr_now(&c->host) < open_until;
+}
+
 static bool fail_open(sr_client *c, int64_t wait, sr_err *err)
 {
 	const sr_err last = c->last_error;

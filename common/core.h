@@ -313,7 +313,9 @@ const sr_stats *sr_client_stats(const sr_client *c);
 const sr_url   *sr_client_url(const sr_client *c);				   /* NULL: not configured */
 const char	   *sr_client_prefix(const sr_client *c, size_t *len); /* "" when there is none */
 const char	   *sr_client_breaker_state(const sr_client *c); /* "closed", "open", "half-open" */
-bool			sr_client_connected(const sr_client *c);
+/* The breaker is open: whatever is asked fails at once. Costs nothing, unlike the failure's words. */
+bool sr_client_is_away(const sr_client *c);
+bool sr_client_connected(const sr_client *c);
 /* True when a wait inside the client would re-enter it (a host callback called back into SQL). */
 bool sr_client_busy(const sr_client *c);
 

@@ -210,16 +210,18 @@ static void clean(char *text)
 
 	while (s < end)
 	{
-		size_t n = utf8_length(s, end);
+		size_t n;
 
+		if (*s >= 0x20 && *s < 0x7F)
+		{
+			s++;
+			continue;
+		}
+		n = utf8_length(s, end);
 		if (n == 0)
 			*s++ = '?';
 		else if (n == 1)
-		{
-			if (*s < 0x20 || *s == 0x7F)
-				*s = ' ';
-			s++;
-		}
+			*s++ = ' ';
 		else
 		{
 			if (s[0] == 0xC2 && s[1] < 0xA0) /* C1 controls */

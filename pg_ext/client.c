@@ -130,6 +130,8 @@ void pg_err_to_ascii(sr_err *err)
 
 void pg_log(int level, sr_err *err)
 {
+	if (!message_level_is_interesting(level))
+		return;
 	pg_err_to_ascii(err);
 	ereport(level, (errmsg("sqlredis: %s", err->msg)));
 }

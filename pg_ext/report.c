@@ -80,6 +80,9 @@ static void warn_at_commit(int level, sr_flush_result *flushed, bool durable)
 {
 	warning w = {level, flushed, durable};
 
+	/* With Redis away this is every commit: what nobody will read is not put into words. */
+	if (!message_level_is_interesting(level))
+		return;
 	pg_err_to_ascii(&flushed->err);
 	pg_report_safely(say_warning, &w);
 }

@@ -73,6 +73,8 @@ static void dial(sr_client *client, int limit)
 	bool   ok;
 
 	dialled = true;
+	if (sr_client_is_away(client))
+		return;
 	pg_host_give_up_after(Min(limit, statement_limit()));
 	ok = sr_client_connect(client, 0, &err);
 	pg_host_give_up_after(0);
