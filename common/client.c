@@ -74,6 +74,7 @@ static void free_settings(sr_settings *s)
 	free((char *) s->password);
 	free((char *) s->client_name);
 	free((char *) s->key_prefix);
+	sr_recipes_free(&s->recipes);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -107,6 +108,8 @@ static bool copy_settings(const sr_settings *from, sr_settings *to)
 	*to = *from;
 	to->url = to->password = to->client_name = to->key_prefix = NULL;
 	to->refused = NULL;
+	if (!sr_recipes_copy(&from->recipes, &to->recipes))
+		return false;
 	if (to->max_reply == 0)
 		to->max_reply = MAX_REPLY;
 	if (copy_string(url, &to->url) && copy_string(from->password, &to->password) &&
@@ -204,6 +207,21 @@ const char *sr_client_prefix(const sr_client *c, size_t *len)
 
 	*len = strlen(prefix);
 	return prefix;
+}
+
+const sr_recipes *sr_client_recipes(const sr_client *c)
+{
+	return &c->settings.recipes;
+}
+
+void sr_client_bind(sr_client *c, const sr_bound *bound)
+{
+	c->bound = bound;
+}
+
+const sr_bound *sr_client_bound(const sr_client *c)
+{
+	return c->bound;
 }
 
 const sr_host *sr_client_host(const sr_client *c)

@@ -23,8 +23,13 @@ typedef enum sr_effect
 {
 	SR_EFFECT_KEY, /* a whole key: it, its coherent entry and lease are deleted */
 	SR_EFFECT_TAG, /* the whole key of a tag's record (sr_tag_key): what was filled under it is void */
-	SR_EFFECT_PATTERN, /* a glob over whole keys: those that match and their entries are deleted */
-	SR_EFFECT_COMMANDS /* commands sent together, once: sr_effects_command reads them */
+	SR_EFFECT_PATTERN,	/* a glob over whole keys: those that match and their entries are deleted */
+	SR_EFFECT_COMMANDS, /* commands sent together, once: sr_effects_command reads them */
+	/*
+	 * Items for a script (sr_recipe_script), sent together, once. As COMMANDS, but the first command is
+	 * the script's name and its keys, and each that follows is an item.
+	 */
+	SR_EFFECT_SCRIPT
 } sr_effect;
 
 typedef enum sr_push
@@ -54,6 +59,9 @@ void	sr_inval_release(sr_inval *q, int n);	  /* depth = min(depth, n) */
 void	sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are dropped */
 void	sr_inval_clear(sr_inval *q);			  /* keeps a little memory, gives the rest back */
 void	sr_inval_swap(sr_inval *a, sr_inval *b);  /* exchange their contents */
+/* An item for a script, with its keys: joins the group before it if that has the same, and the depth. */
+sr_push sr_inval_push_script(sr_inval *q, const char *script, const sr_argv *keys,
+							 const sr_argv *item, int depth);
 size_t	sr_inval_count(const sr_inval *q);
 size_t	sr_inval_count_of(const sr_inval *q, sr_effect kind);
 bool	sr_inval_contains(const sr_inval *q, const char *key, size_t len); /* a key */

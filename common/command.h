@@ -94,6 +94,22 @@ bool sr_fail_unexpected(const sr_command *cmd, sr_err *err);
 	X(sr_lock)                                                                                     \
 	X(sr_unlock)                                                                                   \
 	X(sr_lock_extend)                                                                              \
+	X(sr_lock_fence)                                                                               \
+	X(sr_xact_lock)                                                                                \
+	X(sr_rate_limit_reset)	  /* rate.c */                                                         \
+	X(sr_rate_limit_override) /* rate.c */                                                         \
+	X(sr_allow)				  /* rate.c */                                                         \
+	X(sr_idempotent)		  /* idempotent.c */                                                   \
+	X(sr_idempotent_result)	  /* idempotent.c */                                                   \
+	X(sr_reserve)			  /* reserve.c */                                                      \
+	X(sr_enqueue)			  /* queue.c */                                                        \
+	X(sr_queue_ack)			  /* queue.c */                                                        \
+	X(sr_queue_nack)		  /* queue.c */                                                        \
+	X(sr_queue_len)			  /* queue.c */                                                        \
+	X(sr_bullmq_add)		  /* bullmq.c */                                                       \
+	X(sr_session_set)		  /* session.c */                                                      \
+	X(sr_session_get)		  /* session.c */                                                      \
+	X(sr_session_destroy)	  /* session.c */                                                      \
 	X(sr_url_function)                                                                             \
 	X(sr_version_function)                                                                         \
 	X(sr_set_json)	   /* json.c: HSET and XADD of an object's members */                          \
@@ -117,7 +133,11 @@ SR_SCALARS(X)
 	X(sr_mget_json_open)   /* mget.c */                                                            \
 	X(sr_info_open)                                                                                \
 	X(sr_stats_open)                                                                               \
-	X(sr_health_open)
+	X(sr_health_open)                                                                              \
+	X(sr_rate_limit_open)	   /* rate.c */                                                        \
+	X(sr_rate_limit_peek_open) /* rate.c */                                                        \
+	X(sr_rate_limit_tier_open) /* tier.c */                                                        \
+	X(sr_dequeue_open)		   /* queue.c */
 #define X(f) sr_rows *f(sr_client *, const sr_command *, int, const sr_value *, sr_err *);
 SR_ROWS(X)
 #undef X

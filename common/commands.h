@@ -104,6 +104,7 @@ typedef enum sr_group
 #define SR_AGGREGATE   0x40	 /* over rows: batch.c sends the plain command for each, and sums up */
 #define SR_WINDOW	   0x80	 /* PostgreSQL: a window function, the adapter's own */
 #define SR_NULLS	   0x100 /* rows: a NULL in the variadic argument gives a row of NULLs */
+#define SR_BOUND	   0x400 /* takes part in the transaction: sr_client_bind */
 #define SR_ABOUT	   0x200 /* about the client itself: works with settings that cannot be used, too */
 
 #define SR_MAX_ARGS	   8

@@ -143,19 +143,25 @@ struct sr_client
 
 	bool active; /* a public call is in progress */
 
-	sr_buf	  out; /* commands on their way */
-	sr_inval *backlog;
-	bool	  flushing;			  /* the backlog is being read: nothing may be added to it */
-	int64_t	  backlog_not_before; /* an unasked flush is not tried again before it */
-	int64_t	  sweep_not_before;	  /* nor a pattern of the backlog within a COMMIT */
-	uint64_t  entry_refused;	  /* the stats.connects that were warned that entries stay */
-	sr_buf	  scratch;			  /* names of keys under construction; empty between flushes */
-	sr_queue *queue;			  /* batch.c: the rows of aggregates; NULL until there is one */
-	uint64_t  multi_allowed;	  /* multi.c: the stats.connects that may do transactions */
-	uint64_t  random;
-	sr_stats  stats;
-	char	  in[SR_READ_SIZE];
+	sr_buf			out; /* commands on their way */
+	sr_inval	   *backlog;
+	bool			flushing;			/* the backlog is being read: nothing may be added to it */
+	int64_t			backlog_not_before; /* an unasked flush is not tried again before it */
+	int64_t			sweep_not_before;	/* nor a pattern of the backlog within a COMMIT */
+	uint64_t		entry_refused;		/* the stats.connects that were warned that entries stay */
+	sr_buf			scratch;	   /* names of keys under construction; empty between flushes */
+	sr_queue	   *queue;		   /* batch.c: the rows of aggregates; NULL until there is one */
+	uint64_t		multi_allowed; /* multi.c: the stats.connects that may do transactions */
+	uint64_t		random;
+	sr_stats		stats;
+	sr_day			own_day;
+	const sr_bound *bound; /* what sr_client_bind said */
+	char			in[SR_READ_SIZE];
 };
+
+/* recipes.c: every text of *to is its own afterwards, none is NULL. false: no memory. */
+bool sr_recipes_copy(const sr_recipes *from, sr_recipes *to);
+void sr_recipes_free(sr_recipes *r);
 
 /* conn.c */
 bool sr_client_enter(sr_client *c, sr_err *err); /* false: not configured, or re-entered */

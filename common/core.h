@@ -42,7 +42,8 @@
 	X(SR_E_OPTION, "invalid", "22023")	  /* a bad URL, option or argument */                      \
 	X(SR_E_ENCODING, "encoding", "22021") /* bytes that the asked type cannot hold */              \
 	X(SR_E_INTERRUPTED, "interrupted", "57014")                                                    \
-	X(SR_E_LOCAL_MEMORY, "out of memory", "53200")
+	X(SR_E_LOCAL_MEMORY, "out of memory", "53200")                                                 \
+	X(SR_E_HOLD, "no longer held", "40001") /* what a transaction took has run out: do it again */
 
 typedef enum sr_class
 {
@@ -234,6 +235,41 @@ typedef struct sr_breaker
 	uint32_t failures;	 /* in a row */
 } sr_breaker;
 
+/* What a rate limit says when Redis cannot be asked. */
+typedef enum sr_unasked
+{
+	SR_UNASKED_OPEN,   /* allowed */
+	SR_UNASKED_CLOSED, /* not allowed */
+	SR_UNASKED_ERROR
+} sr_unasked;
+
+/* Settings of the recipes. Texts that are NULL have their default: sr_client_recipes. */
+typedef struct sr_recipes
+{
+	/* What stands behind the key prefix, before the names that their functions are given: */
+	const char *rate_limit_prefix;	/* "rl:" */
+	const char *idempotent_prefix;	/* "idem:" */
+	const char *queue_prefix;		/* "queue:" */
+	const char *session_prefix;		/* "session:" */
+	const char *bullmq_prefix;		/* "bull", BullMQ's own option: a colon follows */
+	const char *rate_limit_tiers;	/* "strict=10/60 ...": requests in so many seconds */
+	const char *rate_limit_buckets; /* "login=strict ..." */
+	sr_unasked	rate_limit_on_error;
+	int64_t		hold;			/* ms that what a transaction took stays its own; 0: the default */
+	int64_t		queue_attempts; /* a job handed out so often is dead; 0: none is */
+	bool		queue_lists;	/* redis_enqueue writes plain lists */
+	int64_t		daily_quota;	/* commands a day (UTC) that the server allows; 0: any number */
+	int			quota_warning;	/* per cent of it */
+} sr_recipes;
+
+/* Commands of a day, possibly in memory shared by processes: only atomic access. */
+typedef struct sr_day
+{
+	uint64_t number; /* days since 1970, UTC */
+	uint64_t commands;
+	uint32_t warned; /* of the quota, on that day */
+} sr_day;
+
 typedef struct sr_settings
 {
 	const char	 *url;		   /* NULL or "": not configured */
@@ -251,6 +287,8 @@ typedef struct sr_settings
 	int64_t		  cache_wait;  /* ms to wait for another's fill; < 0: the default */
 	sr_breaker	 *breakers;	   /* shared slots, or NULL: a private one */
 	size_t		  breaker_slots;
+	sr_recipes	  recipes;
+	sr_day		 *day; /* shared, or NULL: a private one */
 } sr_settings;
 
 /* Why the coherent cache answered without filling; the names stand in redis_stats (cache_unfilled_...). */
@@ -308,11 +346,12 @@ void sr_client_free(sr_client *c);
  * the rows that aggregates had gathered; changed timeouts apply from the next call. Fails on a malformed
  * URL and then every call fails with that error.
  */
-bool			sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err);
-const sr_stats *sr_client_stats(const sr_client *c);
-const sr_url   *sr_client_url(const sr_client *c);				   /* NULL: not configured */
-const char	   *sr_client_prefix(const sr_client *c, size_t *len); /* "" when there is none */
-const char	   *sr_client_breaker_state(const sr_client *c); /* "closed", "open", "half-open" */
+bool			  sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err);
+const sr_stats	 *sr_client_stats(const sr_client *c);
+const sr_url	 *sr_client_url(const sr_client *c);				 /* NULL: not configured */
+const char		 *sr_client_prefix(const sr_client *c, size_t *len); /* "" when there is none */
+const sr_recipes *sr_client_recipes(const sr_client *c);			 /* without a NULL */
+const char		 *sr_client_breaker_state(const sr_client *c); /* "closed", "open", "half-open" */
 /* The breaker is open: whatever is asked fails at once. Costs nothing, unlike the failure's words. */
 bool sr_client_is_away(const sr_client *c);
 bool sr_client_connected(const sr_client *c);
@@ -421,5 +460,9 @@ sr_expand sr_template_expand(const sr_template *t, const sr_text *columns, sr_bu
 /* ---- inval.c, effects.c, flush.c, deliver.c, cache.c, lookup.c: what is bound to transactions ------ */
 
 #include "coherence.h"
+
+/* ---- recipes: locks, limits, queues and the like ---------------------------------------------------- */
+
+#include "recipes.h"
 
 #endif

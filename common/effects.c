@@ -19,7 +19,7 @@ static const struct
 {
 	char		letter;
 	const char *name;
-} kinds[] = {{'K', "key"}, {'T', "tag"}, {'P', "pattern"}, {'C', "command"}};
+} kinds[] = {{'K', "key"}, {'T', "tag"}, {'P', "pattern"}, {'C', "command"}, {'S', "script"}};
 
 #define SHOWN_BYTES ((size_t) 1000) /* of an effect among many, about */
 
@@ -397,23 +397,7 @@ bool sr_is_record(const char *key, size_t len)
 		   memmem(key, len, tag_word, sizeof tag_word - 1) != NULL;
 }
 
-/* Does Redis Cluster take the slot from a part of the key? (Its specification, "Hash tags".) */
-static bool has_hash_tag(const char *key, size_t len)
-{
-	const char *open = len > 0 ? memchr(key, '{', len) : NULL;
-	const char *close;
-
-	if (open == NULL)
-		return false;
-	open++;
-	close = memchr(open, '}', len - (size_t) (open - key));
-	return close != NULL && close > open;
-}
-
 bool sr_entry_key(const char *key, size_t len, sr_buf *out)
 {
-	if (has_hash_tag(key, len))
-		return sr_buf_add(out, key, len) && sr_buf_str(out, ":sqlredis");
-	return sr_buf_reserve(out, 2 * len + 11) && sr_buf_add(out, key, len) &&
-		   sr_buf_str(out, ":sqlredis{") && sr_buf_add(out, key, len) && sr_buf_str(out, "}");
+	return sr_side_key(key, len, "sqlredis", out);
 }

@@ -3,24 +3,8 @@
  */
 #include "command.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The lowercase hexadecimal SHA-1 that Redis knows a script by. */
-static bool digest(const char *script, size_t len, char out[41], sr_err *err)
-{
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned int  size = 0;
-
-	if (EVP_Digest(script, len, sum, &size, EVP_sha1(), NULL) != 1 || size != 20)
-		return sr_fail(err, SR_E_OPTION, "redis_call('EVAL', ...) needs none.",
-					   "OpenSSL computes no SHA-1 here");
-	for (int i = 0; i < 20; i++)
-		snprintf(out + 2 * (size_t) i, 3, "%02x", sum[i]);
-	return true;
-}
 
 static bool add_item(sr_line *line, const sr_arg *arg, const char *data, size_t len, sr_err *err)
 {
@@ -84,7 +68,7 @@ bool sr_eval(sr_client *c, const sr_command *cmd, int n, const sr_value *args, s
 	if (strlen(script) != args[0].len)
 		ok = sr_fail(err, SR_E_OPTION, "", "%s must not hold a zero byte", cmd->args[0].name);
 	else
-		ok = digest(script, args[0].len, sha1, err);
+		ok = sr_script_digest(script, args[0].len, sha1, err);
 	sr_line_init(&line, c);
 	for (int i = 1; ok && i < n && cmd->args[i].name != NULL; i++)
 	{

@@ -28,6 +28,7 @@
 #define BOUND(n)			ARG(n, BOUND, 0, NULL, NULL, NULL)
 #define WORD(n, words)		ARG(n, WORD, 0, NULL, NULL, words)
 #define JSON(n)				ARG(n, JSON, 0, NULL, NULL, NULL)
+#define OPT_JSON(n)			ARG(n, JSON, SR_OPTIONAL, NULL, NULL, NULL)
 #define JSON_AFTER(n, b)	ARG(n, JSON, 0, b, NULL, NULL)
 #define RELATION(n)			ARG(n, RELATION, 0, NULL, NULL, NULL)
 #define OPT_PATTERN(n, b)	ARG(n, PATTERN, SR_OPTIONAL, b, NULL, NULL)

@@ -1594,7 +1594,7 @@ CREATE FUNCTION redis_lock(name text, ttl double precision DEFAULT NULL, wait do
 	AS 'MODULE_PATHNAME', 'pg_redis_lock';
 REVOKE ALL ON FUNCTION redis_lock(text, double precision, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_lock(text, double precision, double precision) IS
-	'Takes the lock for ttl (30) seconds, waiting for it up to wait (0) seconds; a token that unlocks it, or NULL when somebody else holds it. The key is the name: redis-py''s Lock understands it.';
+	'Takes the lock for ttl (30) seconds, waiting for it up to wait (0) seconds; a token that unlocks it, or NULL when somebody else holds it.';
 
 CREATE FUNCTION redis_unlock(name text, token text)
 	RETURNS boolean
@@ -1611,6 +1611,222 @@ CREATE FUNCTION redis_lock_extend(name text, token text, ttl double precision)
 REVOKE ALL ON FUNCTION redis_lock_extend(text, text, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_lock_extend(text, text, double precision) IS
 	'Sets the lock''s time to live to ttl seconds from now if the token still holds it; whether it did.';
+
+CREATE FUNCTION redis_lock_fence(name text, token text)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_lock_fence';
+REVOKE ALL ON FUNCTION redis_lock_fence(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_lock_fence(text, text) IS
+	'A number that is larger for every later acquisition of the lock: a resource that refuses smaller ones than it has seen is safe from a holder that was paused past its ttl. NULL when the token does not hold the lock.';
+
+CREATE FUNCTION redis_xact_lock(name text, ttl double precision DEFAULT NULL, wait double precision DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_xact_lock';
+REVOKE ALL ON FUNCTION redis_xact_lock(text, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_xact_lock(text, double precision, double precision) IS
+	'Takes the lock as redis_lock does, until this transaction ends, or a rollback to a savepoint before it; whether it did. At the latest the lock ends ttl (30) seconds after it was taken. True, too, when this transaction has it already.';
+
+-- Rate limits
+
+CREATE FUNCTION redis_rate_limit(key text, max bigint, period double precision, cost bigint DEFAULT NULL, algorithm text DEFAULT NULL)
+	RETURNS TABLE (allowed boolean, remaining bigint, retry_after double precision, reset_at double precision, reason text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rate_limit';
+REVOKE ALL ON FUNCTION redis_rate_limit(text, bigint, double precision, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rate_limit(text, bigint, double precision, bigint, text) IS
+	'Counts a request against the limit of max in a period, and says whether it is allowed. One row.';
+
+CREATE FUNCTION redis_rate_limit_peek(key text, max bigint, period double precision, algorithm text DEFAULT NULL)
+	RETURNS TABLE (allowed boolean, remaining bigint, retry_after double precision, reset_at double precision, reason text)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rate_limit_peek';
+REVOKE ALL ON FUNCTION redis_rate_limit_peek(text, bigint, double precision, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rate_limit_peek(text, bigint, double precision, text) IS
+	'The same without counting anything: would a request be allowed now?';
+
+CREATE FUNCTION redis_rate_limit_reset(key text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rate_limit_reset';
+REVOKE ALL ON FUNCTION redis_rate_limit_reset(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rate_limit_reset(text) IS
+	'Forgets what was counted for the key; whether anything was.';
+
+CREATE FUNCTION redis_rate_limit_override(key text, max bigint DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rate_limit_override';
+REVOKE ALL ON FUNCTION redis_rate_limit_override(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rate_limit_override(text, bigint) IS
+	'Gives the key a limit of its own, which is kept in Redis and takes the place of every call''s max; without max takes it away again, and says whether there was one.';
+
+CREATE FUNCTION redis_rate_limit_tier(bucket text, id text, cost bigint DEFAULT NULL)
+	RETURNS TABLE (allowed boolean, remaining bigint, retry_after double precision, reset_at double precision, reason text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_rate_limit_tier';
+REVOKE ALL ON FUNCTION redis_rate_limit_tier(text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_rate_limit_tier(text, text, bigint) IS
+	'Limits the id by the bucket''s tier: the setting rate_limit_buckets names each bucket''s, and a tier is a bucket of its own. Tiers come as strict (10 a minute), moderate (60) and generous (120); rate_limit_tiers changes them. Counted under the key bucket:id, sliding.';
+
+CREATE FUNCTION redis_allow(key text, max bigint, period double precision, cost bigint DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_allow';
+REVOKE ALL ON FUNCTION redis_allow(text, bigint, double precision, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_allow(text, bigint, double precision, bigint) IS
+	'redis_rate_limit, sliding, for those who only want to know whether the request is allowed.';
+
+-- Once, and in stock
+
+CREATE FUNCTION redis_idempotent(key text, ttl double precision DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_idempotent';
+REVOKE ALL ON FUNCTION redis_idempotent(text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_idempotent(text, double precision) IS
+	'Whether this is the first time: true for one transaction of all that ask for the key within ttl seconds (a day) after it committed.';
+
+CREATE FUNCTION redis_idempotent_result(key text, result text DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_idempotent_result';
+REVOKE ALL ON FUNCTION redis_idempotent_result(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_idempotent_result(text, text) IS
+	'What the transaction that was first left for those that come later; NULL when it left nothing, has not committed, or there was none. With result: leaves it, at commit, in the transaction for which redis_idempotent was true; gives it back.';
+
+CREATE FUNCTION redis_reserve(key text, field text, quantity bigint)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_reserve';
+REVOKE ALL ON FUNCTION redis_reserve(text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION redis_reserve(text, text, bigint) IS
+	'Takes a quantity off a field of the hash, if there is so much; how much is left, or NULL when there is too little.';
+
+-- Queues
+
+CREATE FUNCTION redis_enqueue(queue text, payload text, priority bigint DEFAULT NULL, delay double precision DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_enqueue';
+REVOKE ALL ON FUNCTION redis_enqueue(text, text, bigint, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_enqueue(text, text, bigint, double precision) IS
+	'Puts a job into the queue when this transaction commits, to be served after delay seconds; its id (NULL in list mode).';
+
+CREATE FUNCTION redis_enqueue(queue text, payload anynonarray, priority bigint DEFAULT NULL, delay double precision DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_enqueue';
+REVOKE ALL ON FUNCTION redis_enqueue(text, anynonarray, bigint, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_enqueue(text, anynonarray, bigint, double precision) IS
+	'Puts a job into the queue when this transaction commits, to be served after delay seconds; its id (NULL in list mode).';
+
+CREATE FUNCTION redis_dequeue(queue text, timeout double precision DEFAULT NULL, visibility double precision DEFAULT NULL)
+	RETURNS TABLE (id text, payload text, attempts bigint)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_dequeue';
+REVOKE ALL ON FUNCTION redis_dequeue(text, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_dequeue(text, double precision, double precision) IS
+	'Takes the next job, waiting for one up to timeout (0) seconds: at most one row. It is handed out again when it was not acknowledged within visibility (30) seconds, or at once when this transaction rolls back; attempts counts. One that was handed out queue_attempts (5) times goes to the dead ones instead.';
+
+CREATE FUNCTION redis_dequeue_bytea(queue text, timeout double precision DEFAULT NULL, visibility double precision DEFAULT NULL)
+	RETURNS TABLE (id text, payload bytea, attempts bigint)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_dequeue';
+REVOKE ALL ON FUNCTION redis_dequeue_bytea(text, double precision, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_dequeue_bytea(text, double precision, double precision) IS
+	'Takes the next job, waiting for one up to timeout (0) seconds: at most one row. It is handed out again when it was not acknowledged within visibility (30) seconds, or at once when this transaction rolls back; attempts counts. One that was handed out queue_attempts (5) times goes to the dead ones instead.';
+
+CREATE FUNCTION redis_ack(queue text, id text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_ack';
+REVOKE ALL ON FUNCTION redis_ack(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_ack(text, text) IS
+	'The job is done, when this transaction commits; false, and nothing happens, when it is not in hand any more.';
+
+CREATE FUNCTION redis_nack(queue text, id text, delay double precision DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_nack';
+REVOKE ALL ON FUNCTION redis_nack(text, text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_nack(text, text, double precision) IS
+	'Gives the job back, to be handed out again after delay (0) seconds; false when it is not in hand any more. At once, not at commit.';
+
+CREATE FUNCTION redis_queue_len(queue text, state text DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_queue_len';
+REVOKE ALL ON FUNCTION redis_queue_len(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_queue_len(text, text) IS
+	'How many jobs wait to be served; or are delayed, reserved (handed out), dead.';
+
+CREATE FUNCTION redis_bullmq_add(queue text, name text, data text, opts text DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_bullmq_add';
+REVOKE ALL ON FUNCTION redis_bullmq_add(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_bullmq_add(text, text, text, text) IS
+	'Adds a job to a BullMQ queue when this transaction commits; its id. opts is what BullMQ''s Queue.add takes: delay, priority, attempts, backoff, lifo, jobId, removeOnComplete and the like.';
+
+CREATE FUNCTION redis_bullmq_add(queue text, name text, data anynonarray, opts text DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_bullmq_add';
+REVOKE ALL ON FUNCTION redis_bullmq_add(text, text, anynonarray, text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_bullmq_add(text, text, anynonarray, text) IS
+	'Adds a job to a BullMQ queue when this transaction commits; its id. opts is what BullMQ''s Queue.add takes: delay, priority, attempts, backoff, lifo, jobId, removeOnComplete and the like.';
+
+CREATE FUNCTION redis_bullmq_add(queue text, name text, data text, opts anynonarray DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_bullmq_add';
+REVOKE ALL ON FUNCTION redis_bullmq_add(text, text, text, anynonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_bullmq_add(text, text, text, anynonarray) IS
+	'Adds a job to a BullMQ queue when this transaction commits; its id. opts is what BullMQ''s Queue.add takes: delay, priority, attempts, backoff, lifo, jobId, removeOnComplete and the like.';
+
+CREATE FUNCTION redis_bullmq_add(queue text, name text, data anycompatiblenonarray, opts anycompatiblenonarray DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_bullmq_add';
+REVOKE ALL ON FUNCTION redis_bullmq_add(text, text, anycompatiblenonarray, anycompatiblenonarray) FROM PUBLIC;
+COMMENT ON FUNCTION redis_bullmq_add(text, text, anycompatiblenonarray, anycompatiblenonarray) IS
+	'Adds a job to a BullMQ queue when this transaction commits; its id. opts is what BullMQ''s Queue.add takes: delay, priority, attempts, backoff, lifo, jobId, removeOnComplete and the like.';
+
+-- Sessions
+
+CREATE FUNCTION redis_session_set(id text, data text, ttl double precision DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_session_set';
+REVOKE ALL ON FUNCTION redis_session_set(text, text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_session_set(text, text, double precision) IS
+	'Stores a session for ttl seconds (a day).';
+
+CREATE FUNCTION redis_session_set(id text, data anynonarray, ttl double precision DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_session_set';
+REVOKE ALL ON FUNCTION redis_session_set(text, anynonarray, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_session_set(text, anynonarray, double precision) IS
+	'Stores a session for ttl seconds (a day).';
+
+CREATE FUNCTION redis_session_get(id text, ttl double precision DEFAULT NULL)
+	RETURNS json
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_session_get';
+REVOKE ALL ON FUNCTION redis_session_get(text, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION redis_session_get(text, double precision) IS
+	'The session, or NULL; with ttl it lives that long from now on.';
+
+CREATE FUNCTION redis_session_destroy(id text)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_session_destroy';
+REVOKE ALL ON FUNCTION redis_session_destroy(text) FROM PUBLIC;
+COMMENT ON FUNCTION redis_session_destroy(text) IS
+	'Ends the session; whether there was one.';
 
 -- Transaction-bound
 
