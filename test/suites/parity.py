@@ -1,4 +1,5 @@
-"""Every test/parity/*.sql through psql and through sqlite3, against one expected file."""
+"""Every test/parity/*.sql, and every example of sql/examples, through psql and through sqlite3, against one
+expected file."""
 
 import difflib
 import glob
@@ -46,13 +47,15 @@ def main():
     redis, good = Redis(), True
     server = Postgres(redis.url)
     env = dict(server.environment(), LC_ALL="C.UTF-8")
-    for script in sorted(glob.glob(os.path.join(glob.escape(TOP), "test/parity/*.sql"))):
+    scripts = [script for where in ("test/parity", "sql/examples")
+               for script in sorted(glob.glob(os.path.join(glob.escape(TOP), where, "*.sql")))]
+    for script in scripts:
         name = os.path.basename(script)[:-4]
         if os.environ.get("TEST", "") not in name:
             continue
         with open(script) as file:
             text = file.read()
-        expected = script[:-4] + ".out"
+        expected = os.path.join(TOP, "test/parity", name + ".out")
         redis("FLUSHALL")
         said = sqlite.script(text, redis.url)
         good = compare(name, "sqlite", normalise(said), expected) and good
