@@ -5,7 +5,8 @@
  * never decrease along the entries, because an effect is added at the current depth and closing a
  * level lowers (release) or removes (rollback) all deeper ones first. So a level is a tail of the list,
  * a mark says where it begins, and closing it costs no more than what it removes. A duplicate keeps
- * its first place, which is its smallest depth.
+ * its first place, which is its smallest depth. COMMANDS and SCRIPT effects are groups: what is queued
+ * right behind one may join it, as long as it stays small.
  *
  * The hash table is open addressing with linear probing. Entries are removed only from the tail, in
  * the reverse of their insertion, so that a removal just empties its slot. A key that is there twice,
@@ -21,10 +22,10 @@
 typedef struct entry
 {
 	uint32_t at; /* offset in bytes */
-	uint32_t len : 30;
-	uint32_t kind : 2;
-	uint32_t hash;	 /* of COMMANDS: how many commands */
-	uint32_t before; /* the same once more, as in slots; of COMMANDS: barrier until they came */
+	uint32_t len : 29;
+	uint32_t kind : 3;
+	uint32_t hash;	 /* of a group: how many commands or items */
+	uint32_t before; /* the same once more, as in slots; of a group: barrier until it came */
 } entry;
 
 typedef struct mark
@@ -41,8 +42,8 @@ struct sr_inval
 	size_t	  count, cap;
 	uint32_t *slots; /* entry number + 1, 0: empty; a power of two, at least twice cap */
 	size_t	  slot_count;
-	size_t	  barrier; /* the first entry behind the last COMMANDS */
-	size_t	  counts[SR_EFFECT_COMMANDS + 1];
+	size_t	  barrier; /* the first entry behind the last group */
+	size_t	  counts[SR_EFFECT_SCRIPT + 1];
 	mark	 *marks;
 	size_t	  mark_count, mark_cap;
 };
@@ -52,8 +53,10 @@ struct sr_inval
 #define KEEP_BYTES	 65536
 
 /* A group is one script, which Redis runs alone; and its bytes are copied once more on the way. */
-#define GROUP_COMMANDS 64
-#define GROUP_BYTES	   ((size_t) 32 * 1024)
+#define GROUP_ITEMS 64
+#define GROUP_BYTES ((size_t) 32 * 1024)
+
+_Static_assert(SR_COMMANDS_ID + SR_INVAL_MAX_COMMAND < (size_t) 1 << 29, "len holds every effect's");
 
 sr_inval *sr_inval_new(void)
 {
@@ -87,7 +90,7 @@ static uint32_t hash_bytes(sr_effect kind, const char *key, size_t len)
 	return (uint32_t) (h ^ (h >> 32));
 }
 
-/* The slot of an effect that is no COMMANDS, or the empty one where it belongs. */
+/* The slot of an effect that is no group, or the empty one where it belongs. */
 static size_t find_slot(const sr_inval *q, sr_effect kind, const char *key, size_t len,
 						uint32_t hash)
 {
@@ -141,7 +144,7 @@ static bool grow_entries(sr_inval *q)
 		const entry *e = &q->entries[i];
 
 		/* an empty slot, or the one that its earlier entry has just taken */
-		if (e->kind != SR_EFFECT_COMMANDS)
+		if (!sr_effect_is_group((sr_effect) e->kind))
 			slots[slot_of(q, e, e->before)] = (uint32_t) i + 1;
 	}
 	return true;
@@ -213,16 +216,16 @@ static entry *append(sr_inval *q, sr_effect kind, const char *data, size_t len)
 	return e;
 }
 
-/* commands: how many, for later ones to know whether they may join. */
-static sr_push push_commands(sr_inval *q, const char *data, size_t len, uint32_t commands,
-							 int depth)
+/* items: how many, for later ones to know whether they may join. */
+static sr_push push_group(sr_inval *q, sr_effect kind, const char *data, size_t len, uint32_t items,
+						  int depth)
 {
 	entry *e;
 
 	if (!make_entry(q, depth) || !make_bytes(q, len) || !ensure_mark(q, depth))
 		return SR_PUSH_NO_MEMORY;
-	e = append(q, SR_EFFECT_COMMANDS, data, len);
-	e->hash = commands;
+	e = append(q, kind, data, len);
+	e->hash = items;
 	e->before = (uint32_t) q->barrier;
 	q->barrier = q->count;
 	return SR_PUSH_NEW;
@@ -236,8 +239,8 @@ sr_push sr_inval_push_effect(sr_inval *q, sr_effect kind, const char *data, size
 	entry	*e;
 
 	/* A group that was made elsewhere may have been delivered: nothing may join it. */
-	if (kind == SR_EFFECT_COMMANDS)
-		return push_commands(q, data, len, GROUP_COMMANDS, depth);
+	if (sr_effect_is_group(kind))
+		return push_group(q, kind, data, len, GROUP_ITEMS, depth);
 	if (len > SR_INVAL_MAX_KEY)
 		return SR_PUSH_NO_MEMORY;
 	hash = hash_bytes(kind, data, len);
@@ -260,79 +263,64 @@ sr_push sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
 	return sr_inval_push_effect(q, SR_EFFECT_KEY, key, len, depth);
 }
 
-/* ---- commands ---- */
+/* ---- commands and items ---- */
 
-/* Bytes of a command in its group; 0: too large for any. */
-static size_t command_size(const sr_argv *cmd)
-{
-	size_t size = 4;
-
-	if (cmd->argc < 1 || cmd->argc > SR_COMMAND_ARGS)
-		return 0;
-	for (int i = 0; i < cmd->argc; i++)
-	{
-		if (cmd->argvlen[i] > SR_INVAL_MAX_COMMAND)
-			return 0;
-		size += 4 + cmd->argvlen[i];
-		if (size > SR_INVAL_MAX_COMMAND)
-			return 0;
-	}
-	return size;
-}
-
-static char *put_length(char *to, size_t n)
-{
-	for (int shift = 24; shift >= 0; shift -= 8)
-		*to++ = (char) (unsigned char) (n >> shift);
-	return to;
-}
-
-/* The last entry, if one more command of size bytes may join it. */
-static entry *open_group(const sr_inval *q, size_t size, int depth)
+/* The last entry, if one more item of size bytes may join it. head: as in push_item. */
+static entry *open_group(const sr_inval *q, sr_effect kind, const sr_argv *head, size_t head_size,
+						 size_t size, int depth)
 {
 	entry *last;
 
 	if (q->count == 0 || q->marks[q->mark_count - 1].depth != depth)
 		return NULL;
 	last = &q->entries[q->count - 1];
-	return last->kind == SR_EFFECT_COMMANDS && last->hash < GROUP_COMMANDS &&
-				   last->len + size <= GROUP_BYTES
+	if (last->kind != kind || last->hash >= GROUP_ITEMS || last->len + size > GROUP_BYTES)
+		return NULL;
+	return head == NULL || (last->len >= SR_COMMANDS_ID + head_size &&
+							sr_effects_is_command(q->bytes + last->at + SR_COMMANDS_ID, head))
 			   ? last
 			   : NULL;
 }
 
-sr_push sr_inval_push_command(sr_inval *q, const sr_argv *cmd, int depth)
+/* head: what stands before a group's first item, and must be the same for all of it, or NULL: nothing. */
+static sr_push push_item(sr_inval *q, sr_effect kind, const sr_argv *head, const sr_argv *item,
+						 int depth)
 {
-	size_t size = command_size(cmd);
+	size_t head_size = head != NULL ? sr_effects_command_size(head) : 0;
+	size_t size = sr_effects_command_size(item);
 	char   id[SR_COMMANDS_ID];
 	entry *group;
-	char  *to;
 
-	if (size == 0)
+	if (size == 0 || (head != NULL && head_size == 0) || head_size + size > SR_INVAL_MAX_COMMAND)
 		return SR_PUSH_NO_MEMORY;
-	if (!make_entry(q, depth) || !make_bytes(q, SR_COMMANDS_ID + size))
+	if (!make_entry(q, depth) || !make_bytes(q, SR_COMMANDS_ID + head_size + size))
 		return SR_PUSH_NO_MEMORY;
-	group = open_group(q, size, depth);
+	group = open_group(q, kind, head, head_size, size, depth);
 	if (group == NULL)
 	{
-		/* room for the command is there, so that no group stays without one */
+		/* room for the item is there, so that no group stays without one */
 		if (getentropy(id, sizeof id) != 0 ||
-			push_commands(q, id, sizeof id, 0, depth) != SR_PUSH_NEW)
+			push_group(q, kind, id, sizeof id, 0, depth) != SR_PUSH_NEW)
 			return SR_PUSH_NO_MEMORY;
 		group = &q->entries[q->count - 1];
+		if (head != NULL)
+			sr_effects_put_command(head, q->bytes + q->bytes_len);
+		q->bytes_len += head_size;
+		size += head_size;
+		head_size = size - sr_effects_command_size(item);
 	}
-	to = put_length(q->bytes + q->bytes_len, (size_t) cmd->argc);
-	for (int i = 0; i < cmd->argc; i++)
-	{
-		to = put_length(to, cmd->argvlen[i]);
-		if (cmd->argvlen[i] > 0)
-			memcpy(to, cmd->argv[i], cmd->argvlen[i]);
-		to += cmd->argvlen[i];
-	}
-	q->bytes_len += size;
-	group->len = (uint32_t) (group->len + size) & 0x3FFFFFFF;
+	else
+		head_size = 0;
+	sr_effects_put_command(item, q->bytes + q->bytes_len);
+	q->bytes_len += size - head_size;
+	group->len = (uint32_t) (group->len + size) & 0x1FFFFFFF;
 	group->hash++;
 	return SR_PUSH_NEW;
+}
+
+sr_push sr_inval_push_command(sr_inval *q, const sr_argv *cmd, int depth)
+{
+	return push_item(q, SR_EFFECT_COMMANDS, NULL, cmd, depth);
 }
 
 /* ---- levels ---- */
@@ -358,7 +346,7 @@ static void remove_last(sr_inval *q)
 {
 	const entry *e = &q->entries[q->count - 1];
 
-	if (e->kind == SR_EFFECT_COMMANDS)
+	if (sr_effect_is_group((sr_effect) e->kind))
 		q->barrier = e->before;
 	else
 		q->slots[slot_of(q, e, q->count)] = e->before;

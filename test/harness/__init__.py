@@ -11,6 +11,7 @@ from .proxy import Proxy
 from .wire import Gone, SqlError, Wire, literal
 from .engines import Both, PgEngine, Problem, SqliteEngine
 from . import examples
+from . import node
 from .testing import case, contains, equal, main, report, test, true
 
 __all__ = [name for name in dir() if not name.startswith("_")]
