@@ -53,6 +53,12 @@ bool sr_holds_keep(sr_holds *h, sr_client *c, sr_err *err);
 /* After the commit, and after its effects: locks are released, the rest is forgotten. As rollback_to. */
 void sr_holds_commit(sr_holds *h, sr_client *c);
 
+/*
+ * queue.c: the script that hands a job out again at once. Its KEYS and ARGV are the keys and args that the
+ * JOB was added with.
+ */
+const char *sr_job_return_script(void);
+
 /* ---- bound.c: the transaction in which a function runs --------------------------------------------- */
 
 typedef struct sr_bound
