@@ -88,6 +88,14 @@ bool sr_bound_queue(sr_client *c, const char *script, const sr_argv *keys, const
 /* The text of the script called name of len bytes; NULL: a later version's, perhaps. Static. */
 const char *sr_recipe_script(const char *name, size_t len);
 
+/* ---- tier.c: named rate limits --------------------------------------------------------------------- */
+
+/*
+ * Are the settings rate_limit_tiers and rate_limit_buckets well-formed? For where they are set; NULL: one
+ * that is not being set. That each bucket's tier exists is not asked: either may be set first.
+ */
+bool sr_tiers_check(const char *tiers, const char *buckets, sr_err *err);
+
 /* ---- script.c ------------------------------------------------------------------------------------- */
 
 /* EVALSHA of script, whose first nkeys words are keys, EVAL where Redis does not know it yet. */
