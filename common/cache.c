@@ -390,7 +390,7 @@ static verdict look_and_wait(lookup *l)
 		if (deadline == 0)
 		{
 			deadline = sr_now(&l->c->host) + l->c->cache_wait;
-			l->c->stats.cache_waits += l->c->cache_wait > 0;
+			l->c->stats->cache_waits += l->c->cache_wait > 0;
 		}
 		if (sr_now(&l->c->host) >= deadline)
 			return missed(l, SR_UNFILLED_WAITED);
@@ -428,9 +428,9 @@ bool sr_cache_lookup(sr_client *c, const unsigned char epoch[SR_EPOCH_SIZE], con
 	if (out->found != SR_CACHE_MISSED)
 		l.err->cls = SR_OK; /* whatever failed on the way */
 	if (out->found == SR_CACHE_HIT)
-		c->stats.cache_hits++;
+		c->stats->cache_hits++;
 	else
-		c->stats.cache_misses++;
+		c->stats->cache_misses++;
 	if (out->found == SR_CACHE_MISSED)
 		sr_client_count_unfilled(c, out->reason);
 	return true;

@@ -156,7 +156,7 @@ static bool fill(sr_client *c, const sr_buf *entry, const char lease[SR_LEASE_SI
 	sr_reply_free(reply);
 	if (!*filled)
 		return unfilled(c, reason);
-	c->stats.cache_fills++;
+	c->stats->cache_fills++;
 	return true;
 }
 

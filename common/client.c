@@ -51,6 +51,8 @@ sr_client *sr_client_new(const sr_host *host)
 		return NULL;
 	c->host = *host;
 	c->breaker = &c->own_breaker;
+	c->stats = &c->own_stats;
+	c->day = &c->own_day;
 	c->backlog = sr_inval_new();
 	c->connect_timeout = CONNECT_TIMEOUT;
 	c->command_timeout = COMMAND_TIMEOUT;
@@ -149,6 +151,16 @@ static void change_server(sr_client *c)
 		sr_url_where(&c->url, c->where, sizeof(c->where));
 }
 
+/* Where it counts from now on; what it has counted comes along. */
+static void choose_counters(sr_client *c, sr_stats *stats, sr_day *day)
+{
+	stats = stats != NULL ? stats : &c->own_stats;
+	if (stats != c->stats)
+		*stats = *c->stats;
+	c->stats = stats;
+	c->day = day != NULL ? day : &c->own_day;
+}
+
 bool sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err)
 {
 	sr_settings copy;
@@ -165,6 +177,7 @@ bool sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err)
 	if (moved)
 		sr_queue_send(c);
 	c->settings = copy;
+	choose_counters(c, copy.stats, copy.day);
 	if (moved)
 		change_server(c);
 	if (copy.url == NULL)
@@ -188,7 +201,12 @@ bool sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err)
 
 const sr_stats *sr_client_stats(const sr_client *c)
 {
-	return &c->stats;
+	return c->stats;
+}
+
+const sr_noted *sr_client_noted(const sr_client *c)
+{
+	return &c->noted;
 }
 
 const sr_url *sr_client_url(const sr_client *c)
@@ -256,19 +274,19 @@ uint64_t sr_client_random(sr_client *c)
 void sr_client_count_read(sr_client *c, bool hit)
 {
 	if (hit)
-		c->stats.reads_hit++;
+		c->stats->reads_hit++;
 	else
-		c->stats.reads_missed++;
+		c->stats->reads_missed++;
 }
 
 void sr_client_count_queued(sr_client *c)
 {
-	c->stats.invalidations_queued++;
+	c->stats->invalidations_queued++;
 }
 
 void sr_client_count_command(sr_client *c)
 {
-	c->stats.commands_queued++;
+	c->stats->commands_queued++;
 }
 
 /* FNV-1a; the NUL at the end keeps "a" "bc" apart from "ab" "c". */
@@ -304,17 +322,17 @@ uint64_t sr_client_address(const sr_client *c)
 void sr_client_count_unfilled(sr_client *c, sr_unfilled reason)
 {
 	if ((unsigned) reason < SR_UNFILLED_REASONS)
-		c->stats.cache_unfilled[reason]++;
+		c->stats->cache_unfilled[reason]++;
 }
 
 void sr_client_note_other(sr_client *c, uint64_t kept, uint64_t sent)
 {
-	c->stats.kept_elsewhere = kept;
-	c->stats.sent_elsewhere = sent;
+	c->noted.kept_elsewhere = kept;
+	c->noted.sent_elsewhere = sent;
 }
 
 void sr_client_note_outbox(sr_client *c, uint64_t rows, double age)
 {
-	c->stats.outbox_rows = rows;
-	c->stats.outbox_age = age;
+	c->noted.outbox_rows = rows;
+	c->noted.outbox_age = age;
 }

@@ -84,7 +84,7 @@ void sr_client_leave(sr_client *c)
 void sr_client_count_error(sr_client *c, const sr_err *err)
 {
 	if ((unsigned) err->cls < SR_CLASSES)
-		c->stats.errors[err->cls]++;
+		c->stats->errors[err->cls]++;
 }
 
 bool sr_client_connect(sr_client *c, unsigned flags, sr_err *err)

@@ -153,8 +153,11 @@ struct sr_client
 	sr_queue	   *queue;		   /* batch.c: the rows of aggregates; NULL until there is one */
 	uint64_t		multi_allowed; /* multi.c: the stats.connects that may do transactions */
 	uint64_t		random;
-	sr_stats		stats;
+	sr_stats		own_stats;
+	sr_stats	   *stats; /* own_stats, or what settings.stats says */
+	sr_noted		noted;
 	sr_day			own_day;
+	sr_day		   *day;   /* likewise */
 	const sr_bound *bound; /* what sr_client_bind said */
 	char			in[SR_READ_SIZE];
 };

@@ -262,13 +262,17 @@ typedef struct sr_recipes
 	int			quota_warning;	/* per cent of it */
 } sr_recipes;
 
-/* Commands of a day, possibly in memory shared by processes: only atomic access. */
+/*
+ * Commands of a day (UTC), possibly in memory shared by processes: only atomic access, by stats.c. Zeroed: none
+ * yet. Both begin with the day's number, so that a new day begins both of them anew.
+ */
 typedef struct sr_day
 {
-	uint64_t number; /* days since 1970, UTC */
 	uint64_t commands;
-	uint32_t warned; /* of the quota, on that day */
+	uint64_t warned; /* how far, of the quota */
 } sr_day;
+
+struct sr_stats;
 
 typedef struct sr_settings
 {
@@ -288,7 +292,9 @@ typedef struct sr_settings
 	sr_breaker	 *breakers;	   /* shared slots, or NULL: a private one */
 	size_t		  breaker_slots;
 	sr_recipes	  recipes;
-	sr_day		 *day; /* shared, or NULL: a private one */
+	/* Where it counts, the only one to write there, though others may read; NULL: in memory of its own. */
+	struct sr_stats *stats;
+	sr_day			*day; /* shared, or NULL: a private one */
 } sr_settings;
 
 /* Why the coherent cache answered without filling; the names stand in redis_stats (cache_unfilled_...). */
@@ -317,6 +323,7 @@ typedef enum sr_unfilled
 
 #define SR_LATENCY_BUCKETS 64 /* powers of the square root of two microseconds */
 
+/* What a client did. Nothing but counts: the sum of several is that of all of their clients (stats.c). */
 typedef struct sr_stats
 {
 	uint64_t commands, round_trips, reads_hit, reads_missed;
@@ -326,13 +333,17 @@ typedef struct sr_stats
 	uint64_t commands_queued, commands_sent, commands_failed; /* redis_on_commit's */
 	uint64_t cache_hits, cache_misses, cache_fills, cache_waits;
 	uint64_t cache_unfilled[SR_UNFILLED_REASONS];
-	uint64_t
-		kept_elsewhere; /* effects that wait with another client, or went by it: sr_client_note_other */
-	uint64_t sent_elsewhere;
-	uint64_t outbox_rows;				  /* as the adapter last saw them: sr_client_note_outbox */
-	double	 outbox_age;				  /* seconds, of the oldest */
 	uint64_t latency[SR_LATENCY_BUCKETS]; /* of round trips */
 } sr_stats;
+
+/* What its adapter told it, for redis_stats. */
+typedef struct sr_noted
+{
+	uint64_t kept_elsewhere; /* effects that wait with another client: sr_client_note_other */
+	uint64_t sent_elsewhere; /* and those that went by it */
+	uint64_t outbox_rows;	 /* as last seen: sr_client_note_outbox */
+	double	 outbox_age;	 /* seconds, of the oldest */
+} sr_noted;
 
 typedef struct sr_client sr_client;
 struct sr_inval;
@@ -348,6 +359,7 @@ void sr_client_free(sr_client *c);
  */
 bool			  sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err);
 const sr_stats	 *sr_client_stats(const sr_client *c);
+const sr_noted	 *sr_client_noted(const sr_client *c);
 const sr_url	 *sr_client_url(const sr_client *c);				 /* NULL: not configured */
 const char		 *sr_client_prefix(const sr_client *c, size_t *len); /* "" when there is none */
 const sr_recipes *sr_client_recipes(const sr_client *c);			 /* without a NULL */

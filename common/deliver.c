@@ -292,8 +292,8 @@ static void on_commands(sr_delivery *d, const batch *b, const sr_reply *reply)
 	sr_err		why, err;
 	char		name[40], more[40] = "";
 
-	d->c->stats.commands_sent += (uint64_t) (ran - failed);
-	d->c->stats.commands_failed += (uint64_t) failed;
+	d->c->stats->commands_sent += (uint64_t) (ran - failed);
+	d->c->stats->commands_failed += (uint64_t) failed;
 	if (failed == 0 || reply->count < 4 || reply->items[3]->kind != SR_BULK)
 	{
 		sr_delivery_sent(d, b->kind, 1);
@@ -316,9 +316,9 @@ static void warn_entry(sr_delivery *d, const sr_err *err)
 	sr_client *c = d->c;
 	char	   text[sizeof(err->msg) + 128];
 
-	if (c->entry_refused == c->stats.connects)
+	if (c->entry_refused == c->stats->connects)
 		return;
-	c->entry_refused = c->stats.connects;
+	c->entry_refused = c->stats->connects;
 	snprintf(text, sizeof(text),
 			 "keys were invalidated, but not what redis_cached keeps beside them: %s", err->msg);
 	c->host.log(c->host.ctx, SR_LOG_WARNING, text);

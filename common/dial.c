@@ -196,12 +196,12 @@ bool sr_dial(sr_client *c, sr_err *err)
 		{
 			/* another server perhaps, or the same one in another state: what it said is void */
 			c->backlog_not_before = 0;
-			c->stats.connects++;
-			if (c->stats.connects > 1)
-				c->stats.reconnects++;
+			c->stats->connects++;
+			if (c->stats->connects > 1)
+				c->stats->reconnects++;
 			return true;
 		}
-		c->stats.connect_failures++;
+		c->stats->connect_failures++;
 		until = sr_now(&c->host) + pause / 2 + (int64_t) (sr_client_random(c) % (uint64_t) pause);
 		if (retries <= 0 || !worth_another(err) || until >= deadline)
 			return false;

@@ -354,15 +354,15 @@ bool sr_exchange_run(sr_client *c, sr_exchange *x, sr_err *err)
 	ok = loop(&w, err);
 	if (w.large != NULL)
 		redisFreeCommand(w.large);
-	c->stats.commands += x->asked;
-	c->stats.round_trips++;
+	c->stats->commands += x->asked;
+	c->stats->round_trips++;
 	if (!ok)
 	{
 		sr_client_drop(c, false);
 		return false;
 	}
 	if (x->asked == 1)
-		c->stats.latency[bucket(microseconds() - start)]++;
+		c->stats->latency[bucket(microseconds() - start)]++;
 	/* bytes beyond the last reply: leave it poisoned, the next call starts afresh */
 	c->busy = sr_reader_buffered(c->reader) != 0;
 	return true;

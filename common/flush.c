@@ -28,15 +28,15 @@ static void count_lost(sr_client *c, sr_flush_result *out, const sr_inval *list,
 
 	out->lost++;
 	if (kind == SR_EFFECT_COMMANDS)
-		c->stats.commands_failed += sr_effects_commands(data, len);
+		c->stats->commands_failed += sr_effects_commands(data, len);
 	else
-		c->stats.invalidations_failed++;
+		c->stats->invalidations_failed++;
 }
 
 void sr_delivery_note(sr_delivery *d, const sr_err *err)
 {
 	if ((unsigned) err->cls < SR_CLASSES)
-		d->c->stats.errors[err->cls]++;
+		d->c->stats->errors[err->cls]++;
 	if (d->out->err.cls == SR_OK)
 		d->out->err = *err;
 }
@@ -46,7 +46,7 @@ void sr_delivery_sent(sr_delivery *d, sr_effect kind, size_t n)
 	d->done_any = true;
 	d->out->sent += n;
 	if (kind != SR_EFFECT_COMMANDS)
-		d->c->stats.invalidations_sent += n;
+		d->c->stats->invalidations_sent += n;
 }
 
 void sr_delivery_lost(sr_delivery *d, size_t i, const sr_err *why)

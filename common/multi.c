@@ -159,12 +159,12 @@ static bool allowed(sr_client *c, sr_err *err)
 
 	if (!sr_client_connect(c, 0, err))
 		return false;
-	if (c->multi_allowed == c->stats.connects)
+	if (c->multi_allowed == c->stats->connects)
 		return true;
 	ok = exchange(&t, err) && judge(&t, err);
 	free(t.json);
 	if (ok)
-		c->multi_allowed = c->stats.connects;
+		c->multi_allowed = c->stats->connects;
 	return ok;
 }
 

@@ -115,6 +115,7 @@ static void stat_cache(stats *s, const sr_stats *from)
 static void collect(stats *s, sr_client *c)
 {
 	const sr_stats *from = sr_client_stats(c);
+	const sr_noted *noted = sr_client_noted(c);
 	uint64_t		reads = from->reads_hit + from->reads_missed;
 
 	stat_count(s, "commands", from->commands);
@@ -129,14 +130,14 @@ static void collect(stats *s, sr_client *c)
 	stat_count(s, "connect_failures", from->connect_failures);
 	stat_text(s, "breaker", sr_client_breaker_state(c));
 	stat_count(s, "invalidations_queued", from->invalidations_queued);
-	stat_count(s, "invalidations_sent", from->invalidations_sent + from->sent_elsewhere);
+	stat_count(s, "invalidations_sent", from->invalidations_sent + noted->sent_elsewhere);
 	stat_count(s, "invalidations_failed", from->invalidations_failed);
-	stat_count(s, "invalidations_waiting", sr_client_backlog(c) + from->kept_elsewhere);
+	stat_count(s, "invalidations_waiting", sr_client_backlog(c) + noted->kept_elsewhere);
 	stat_count(s, "commands_queued", from->commands_queued);
 	stat_count(s, "commands_sent", from->commands_sent);
 	stat_count(s, "commands_failed", from->commands_failed);
-	stat_count(s, "outbox_rows", from->outbox_rows);
-	stat_fraction(s, "outbox_age", from->outbox_age);
+	stat_count(s, "outbox_rows", noted->outbox_rows);
+	stat_fraction(s, "outbox_age", noted->outbox_age);
 	stat_cache(s, from);
 	stat_errors(s, from);
 }
