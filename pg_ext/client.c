@@ -12,7 +12,10 @@ static sr_client *client;
 static sr_err	  refusal; /* why the settings cannot be used; SR_OK: they can */
 static bool		  warned;  /* of this outage, when reads fail open */
 
-/* What a session could not deliver gets one more chance, no longer than a COMMIT would wait. */
+/*
+ * What a session could not deliver gets one more chance, no longer than a COMMIT would wait. A transaction may
+ * be running, which is aborted only after this; and the core, should the wait in it have been ended for good.
+ */
 static void close_client(int code, Datum arg)
 {
 	sr_flush_result flushed;
@@ -20,6 +23,8 @@ static void close_client(int code, Datum arg)
 	(void) arg;
 	pg_host_set_uninterruptible(true);
 	pg_host_give_up_after(pg_setting_commit_timeout);
+	sr_client_abandon(client);
+	pg_holds_at_exit();
 	sr_flush(client, NULL, 0, &flushed);
 	if (flushed.kept + flushed.lost > 0)
 	{
@@ -88,7 +93,7 @@ sr_client *pg_client(void)
 
 sr_client *pg_client_for(const sr_command *cmd)
 {
-	return cmd->flags & SR_ABOUT ? pg_client_for_queue() : pg_client();
+	return cmd->flags & (SR_ABOUT | SR_BOUND) ? pg_client_for_queue() : pg_client();
 }
 
 sr_client *pg_client_for_queue(void)
@@ -149,6 +154,7 @@ static void report(int level, const sr_err *err, const char *introduction)
 
 void pg_raise(const sr_err *err)
 {
+	pg_holds_connect();
 	pg_host_rethrow();
 	if (err->cls == SR_E_AUTH)
 		pg_config_forget();

@@ -33,6 +33,21 @@ static int	 setting_pending_max = 1000000;
 static int	 setting_cache_lease = 10000;
 static int	 setting_cache_wait = 2000;
 
+/* Of the recipes. */
+static char *setting_rate_limit_prefix;
+static char *setting_idempotent_prefix;
+static char *setting_queue_prefix;
+static char *setting_session_prefix;
+static char *setting_bullmq_prefix;
+static char *setting_rate_limit_tiers;
+static char *setting_rate_limit_buckets;
+static int	 setting_rate_limit_on_error = SR_UNASKED_OPEN;
+static int	 setting_hold = 30000;
+static int	 setting_queue_attempts = 5;
+static int	 setting_queue_mode; /* 1: lists */
+static int	 setting_daily_quota;
+static int	 setting_quota_warning = 80;
+
 static bool preloaded;
 static bool changed = true;
 
@@ -43,6 +58,12 @@ static const struct config_enum_entry durability_words[] = {{"outbox", PG_DURABI
 															{NULL, 0, false}};
 static const struct config_enum_entry commit_mode_words[] = {
 	{"sync", PG_COMMIT_SYNC, false}, {"async", PG_COMMIT_ASYNC, false}, {NULL, 0, false}};
+static const struct config_enum_entry unasked_words[] = {{"open", SR_UNASKED_OPEN, false},
+														 {"closed", SR_UNASKED_CLOSED, false},
+														 {"error", SR_UNASKED_ERROR, false},
+														 {NULL, 0, false}};
+static const struct config_enum_entry queue_mode_words[] = {
+	{"job", 0, false}, {"list", 1, false}, {NULL, 0, false}};
 
 static void note_string(const char *value, void *extra)
 {
@@ -94,6 +115,34 @@ static bool check_url(char **value, void **extra, GucSource source)
 	return false;
 }
 
+static bool check_limits(const char *tiers, const char *buckets)
+{
+	sr_err err = {0};
+
+	if (sr_tiers_check(tiers, buckets, &err))
+		return true;
+	GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+	GUC_check_errmsg("%s", err.msg);
+	if (err.hint[0] != '\0')
+		GUC_check_errhint("%s", err.hint);
+	return false;
+}
+
+/* Each by itself: in a file, or in a transaction, either may come first. */
+static bool check_tiers(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	return check_limits(*value, NULL);
+}
+
+static bool check_buckets(char **value, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	return check_limits(NULL, *value);
+}
+
 static void define_int_for(GucContext context, const char *name, const char *what, int *variable,
 						   int min, int max, int flags)
 {
@@ -112,6 +161,57 @@ static void define_string(const char *name, const char *what, char **variable, i
 {
 	DefineCustomStringVariable(name, what, NULL, variable, "", PGC_SUSET, flags, check, note_string,
 							   NULL);
+}
+
+/* A setting whose default is a text of its own, which may be made empty. */
+static void define_text(const char *name, const char *what, char **variable, const char *otherwise,
+						GucStringCheckHook check)
+{
+	DefineCustomStringVariable(name, what, NULL, variable, otherwise, PGC_SUSET, 0, check,
+							   note_string, NULL);
+}
+
+static void define_word(const char *name, const char *what, const char *more, int *variable,
+						const struct config_enum_entry *words)
+{
+	DefineCustomEnumVariable(name, what, more, variable, *variable, words, PGC_USERSET, 0, NULL,
+							 note_int, NULL);
+}
+
+static void define_recipes(void)
+{
+	define_text("sqlredis.rate_limit_prefix", "Put before the keys of rate limits.",
+				&setting_rate_limit_prefix, "rl:", NULL);
+	define_text("sqlredis.idempotent_prefix", "Put before the keys of redis_idempotent.",
+				&setting_idempotent_prefix, "idem:", NULL);
+	define_text("sqlredis.queue_prefix", "Put before the names of queues.", &setting_queue_prefix,
+				"queue:", NULL);
+	define_text("sqlredis.session_prefix", "Put before the ids of sessions.",
+				&setting_session_prefix, "session:", NULL);
+	define_text("sqlredis.bullmq_prefix", "BullMQ's own prefix; a colon follows.",
+				&setting_bullmq_prefix, "bull", NULL);
+	define_text("sqlredis.rate_limit_tiers",
+				"Tiers of rate limits: name=requests/seconds, separated by spaces.",
+				&setting_rate_limit_tiers, "strict=10/60 moderate=60/60 generous=120/60",
+				check_tiers);
+	define_text("sqlredis.rate_limit_buckets", "The tier of each bucket: bucket=tier.",
+				&setting_rate_limit_buckets, "", check_buckets);
+	define_word("sqlredis.rate_limit_on_error", "What a rate limit says when Redis is away.",
+				"open allows, closed does not, error raises.", &setting_rate_limit_on_error,
+				unasked_words);
+	define_int("sqlredis.hold",
+			   "How long what a transaction took stays its own when its session is killed.",
+			   &setting_hold, 1000, 3600000, GUC_UNIT_MS);
+	define_int("sqlredis.queue_attempts",
+			   "A job that was handed out so often is dead; 0: none ever is.",
+			   &setting_queue_attempts, 0, INT_MAX, 0);
+	define_word("sqlredis.queue_mode", "What redis_enqueue writes.",
+				"job: jobs with an id; list: plain payloads.", &setting_queue_mode,
+				queue_mode_words);
+	define_int("sqlredis.daily_quota", "Commands a day that the server allows; 0: any number.",
+			   &setting_daily_quota, 0, INT_MAX, 0);
+	define_int("sqlredis.quota_warning", "Warn when so many per cent of it are used.",
+			   &setting_quota_warning, 1, 100, 0);
 }
 
 void pg_config_init(bool was_preloaded)
@@ -157,6 +257,7 @@ void pg_config_init(bool was_preloaded)
 	DefineCustomEnumVariable("sqlredis.on_error", "What a read does when Redis is away.",
 							 "error raises, null gives NULL and warns once.", &pg_setting_on_error,
 							 PG_ON_ERROR_RAISE, on_error_words, PGC_USERSET, 0, NULL, NULL, NULL);
+	define_recipes();
 	MarkGUCPrefixReserved("sqlredis");
 }
 
@@ -206,6 +307,25 @@ static bool read_passfile(char *password, size_t size, sr_err *err)
 	return true;
 }
 
+static sr_recipes recipes(void)
+{
+	return (sr_recipes){
+		.rate_limit_prefix = setting_rate_limit_prefix,
+		.idempotent_prefix = setting_idempotent_prefix,
+		.queue_prefix = setting_queue_prefix,
+		.session_prefix = setting_session_prefix,
+		.bullmq_prefix = setting_bullmq_prefix,
+		.rate_limit_tiers = setting_rate_limit_tiers,
+		.rate_limit_buckets = setting_rate_limit_buckets,
+		.rate_limit_on_error = (sr_unasked) setting_rate_limit_on_error,
+		.hold = setting_hold,
+		.queue_attempts = setting_queue_attempts,
+		.queue_lists = setting_queue_mode == 1,
+		.daily_quota = setting_daily_quota,
+		.quota_warning = setting_quota_warning,
+	};
+}
+
 bool pg_config_read(sr_settings *settings, sr_err *err)
 {
 	static char password[PASSWORD_MAX];
@@ -226,6 +346,7 @@ bool pg_config_read(sr_settings *settings, sr_err *err)
 		.pending_max = (size_t) setting_pending_max,
 		.cache_lease = setting_cache_lease,
 		.cache_wait = setting_cache_wait,
+		.recipes = recipes(),
 	};
 	/* Not without the password that somebody meant it to have. */
 	if (ok)

@@ -23,7 +23,7 @@ static Datum call_scalar(FunctionCallInfo fcinfo, const sr_command *cmd)
 	Datum		 datum = (Datum) 0;
 
 	pg_arguments_get(&arguments, fcinfo, cmd, 0);
-	if (!sr_invoke(client, cmd, arguments.count, arguments.values, &result, &err))
+	if (!pg_invoke(client, cmd, &arguments, &result, &err))
 	{
 		sr_result_free(&result);
 		pg_raise_or_null(cmd, &err);

@@ -75,7 +75,10 @@ bool pg_config_read(sr_settings *settings, sr_err *err);
 
 /* The client, configured; raises when the settings are wrong. Not for COMMIT. */
 sr_client *pg_client(void);
-/* The same, but what tells about the client (SR_ABOUT) gets it with wrong settings, too. */
+/*
+ * The same, but what tells about the client (SR_ABOUT), and what may only queue (SR_BOUND), gets it with wrong
+ * settings, too.
+ */
 sr_client *pg_client_for(const sr_command *cmd);
 /*
  * The same for those who queue keys: wrong settings are no reason to fail a row's change, and what
@@ -209,6 +212,30 @@ bool pg_queue_effect(sr_effect kind, const char *data, size_t len);
 /* A command line that sr_line_admit let through. */
 void			pg_queue_command(const sr_argv *cmd);
 const sr_inval *pg_queue(void); /* NULL: nothing was ever queued */
+/* For a function that queues by itself. Raises without memory. */
+sr_inval *pg_queue_for_call(void);
+
+/* ---- holds.c: what this transaction took in Redis, and the functions that do so ---- */
+
+/* sr_invoke, sr_rows_open and sr_rows_next of a row that may be SR_BOUND; then they may raise. */
+bool	 pg_invoke(sr_client *client, const sr_command *cmd, const pg_arguments *arguments,
+				   sr_result *out, sr_err *err);
+sr_rows *pg_rows_open(sr_client *client, const sr_command *cmd, const pg_arguments *arguments,
+					  sr_err *err);
+int	 pg_rows_next(sr_client *client, const sr_command *cmd, sr_rows *rows, const sr_value **cells,
+				  sr_err *err);
+bool pg_holds_any(void);
+/* PRE_COMMIT, PRE_PREPARE: raise when the transaction must not commit. */
+void pg_holds_before_commit(void);
+void pg_holds_before_prepare(void);
+/* The end of the transaction, or of its levels deeper than level. Neither raise nor allocate. */
+void pg_holds_committed(void);
+void pg_holds_released(int level);
+void pg_holds_rolled_back(int level);
+/* Before an error is raised: the rollback that follows needs a connection. */
+void pg_holds_connect(void);
+/* The session ends: all is given back, over a new connection if need be. Waits as the caller limited it. */
+void pg_holds_at_exit(void);
 
 /* ---- outbox.c: the table of what is owed, at heap level, for PRE_COMMIT; and this backend's rows in it ---- */
 

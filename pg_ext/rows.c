@@ -38,7 +38,7 @@ static void open_rows(scan *s, const pg_arguments *arguments)
 
 	if (strcmp(s->cmd->name, "redis_stats") == 0)
 		pg_outbox_note(client);
-	s->rows = sr_rows_open(client, s->cmd, arguments->count, arguments->values, &err);
+	s->rows = pg_rows_open(client, s->cmd, arguments, &err);
 	if (s->rows == NULL)
 		pg_raise_or_null(s->cmd, &err);
 	/* An interrupt may have come while an optional step failed quietly. */
@@ -121,10 +121,7 @@ static bool next_row(scan *s, const sr_value **cells)
 
 	while (s->rows != NULL)
 	{
-		int more;
-
-		(void) pg_client_for(s->cmd);
-		more = sr_rows_next(s->rows, cells, &err);
+		int more = pg_rows_next(pg_client_for(s->cmd), s->cmd, s->rows, cells, &err);
 
 		if (more < 0)
 		{

@@ -101,12 +101,12 @@ static const char *whole_key(sr_client *client, const char *key, size_t *len)
 
 /*
  * Will the launcher send what this transaction does? Then no connection is needed. It does not know what this
- * session still owes.
+ * session still owes, nor what is released in Redis only after the effects.
  */
 static bool is_async(const sr_client *client)
 {
-	return pg_setting_commit_mode == PG_COMMIT_ASYNC && sr_client_backlog(client) == 0 &&
-		   pg_ring_accepts(sr_client_address(client));
+	return pg_setting_commit_mode == PG_COMMIT_ASYNC && !pg_holds_any() &&
+		   sr_client_backlog(client) == 0 && pg_ring_accepts(sr_client_address(client));
 }
 
 /* The queue and the client, ready for one more effect. NULL: no memory. */
@@ -130,6 +130,13 @@ static void raise_full(void)
 			 errdetail("%zu keys are queued in this transaction.",
 					   queue != NULL ? sr_inval_count(queue) : 0),
 			 errhint("Commit in smaller pieces.")));
+}
+
+sr_inval *pg_queue_for_call(void)
+{
+	if (begin_queueing() == NULL)
+		raise_full();
+	return queue;
 }
 
 static bool queued(sr_client *client, sr_push pushed)
@@ -256,6 +263,8 @@ static void prepare_queue(void)
 
 static void before_commit(void)
 {
+	/* First: nothing was written yet that a refusal would make useless. */
+	pg_holds_before_commit();
 	if (queue != NULL && sr_inval_count(queue) > 0)
 	{
 		prepare_queue();
@@ -273,6 +282,7 @@ static void before_commit(void)
 /* Another session may commit it: only what is in the outbox goes with it. */
 static void before_prepare(void)
 {
+	pg_holds_before_prepare();
 	if (queue == NULL || sr_inval_count(queue) == 0 || sr_without(PREPARED))
 		return;
 	if (pg_setting_durability == PG_DURABILITY_OUTBOX && pg_outbox_write(queue))
@@ -364,6 +374,7 @@ static void on_xact(XactEvent event, void *arg)
 				send();
 			else if (!any)
 				pg_outbox_committed(PG_OUTCOME_DELIVERED, 0);
+			pg_holds_committed();
 			at_end();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -375,6 +386,7 @@ static void on_xact(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			if (any && !sr_without(ROLLBACK))
 				sr_inval_clear(queue);
+			pg_holds_rolled_back(0);
 			pg_outbox_aborted();
 			at_end();
 			break;
@@ -392,6 +404,10 @@ static void on_subxact(SubXactEvent event, SubTransactionId mine, SubTransaction
 	(void) mine;
 	(void) parent;
 	(void) arg;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		pg_holds_released(level - 1);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		pg_holds_rolled_back(level - 1);
 	if (queue == NULL || sr_inval_count(queue) == 0)
 		return;
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
