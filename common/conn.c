@@ -81,6 +81,14 @@ void sr_client_leave(sr_client *c)
 	c->active = false;
 }
 
+void sr_client_abandon(sr_client *c)
+{
+	if (c->busy)
+		sr_client_drop(c, false);
+	c->active = false;
+	c->bound = NULL;
+}
+
 void sr_client_count_error(sr_client *c, const sr_err *err)
 {
 	if ((unsigned) err->cls < SR_CLASSES)

@@ -369,6 +369,11 @@ bool sr_client_is_away(const sr_client *c);
 bool sr_client_connected(const sr_client *c);
 /* True when a wait inside the client would re-enter it (a host callback called back into SQL). */
 bool sr_client_busy(const sr_client *c);
+/*
+ * The process ends within a call, which will never return: the client can be asked once more, over another
+ * connection. Harmless when no call is running.
+ */
+void sr_client_abandon(sr_client *c);
 
 /* For functions built on the client (command.c and its kin): */
 const sr_host *sr_client_host(const sr_client *c);
