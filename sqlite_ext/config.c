@@ -20,7 +20,8 @@ typedef enum kind
 	STRING,
 	SECRET,
 	URL,
-	CHOICE
+	CHOICE,
+	TEXT /* means something when it is empty, too */
 } kind;
 
 typedef struct setting
@@ -29,7 +30,7 @@ typedef struct setting
 	kind		kind;
 	size_t		offset; /* in sq_settings */
 	int64_t		dflt, min, max;
-	const char *choices; /* "first|second"; the first is the default */
+	const char *choices; /* "first|second"; the first is the default. TEXT: the default */
 } setting;
 
 #define AT(field)		   offsetof(sq_settings, field)
@@ -54,6 +55,20 @@ static const setting settings[] = {
 	{"commit_mode", CHOICE, AT(commit_mode), 0, 0, 0, "sync|async"},
 	{"cache_lease", NUMBER, AT(cache_lease), 10000, 100, 60000, NULL},
 	{"cache_wait", NUMBER, AT(cache_wait), 2000, 0, HOUR_MS, NULL},
+	{"rate_limit_prefix", TEXT, AT(rate_limit_prefix), 0, 0, 0, "rl:"},
+	{"idempotent_prefix", TEXT, AT(idempotent_prefix), 0, 0, 0, "idem:"},
+	{"queue_prefix", TEXT, AT(queue_prefix), 0, 0, 0, "queue:"},
+	{"session_prefix", TEXT, AT(session_prefix), 0, 0, 0, "session:"},
+	{"bullmq_prefix", TEXT, AT(bullmq_prefix), 0, 0, 0, "bull"},
+	{"rate_limit_tiers", TEXT, AT(rate_limit_tiers), 0, 0, 0,
+	 "strict=10/60 moderate=60/60 generous=120/60"},
+	{"rate_limit_buckets", TEXT, AT(rate_limit_buckets), 0, 0, 0, ""},
+	{"rate_limit_on_error", CHOICE, AT(rate_limit_on_error), 0, 0, 0, "open|closed|error"},
+	{"hold", NUMBER, AT(hold), 30000, 1000, HOUR_MS, NULL},
+	{"queue_attempts", NUMBER, AT(queue_attempts), 5, 0, INT32_MAX, NULL},
+	{"queue_mode", CHOICE, AT(queue_mode), 0, 0, 0, "job|list"},
+	{"daily_quota", NUMBER, AT(daily_quota), 0, 0, INT64_MAX, NULL},
+	{"quota_warning", NUMBER, AT(quota_warning), 80, 1, 100, NULL},
 };
 #define SETTINGS (sizeof settings / sizeof settings[0])
 
@@ -107,9 +122,30 @@ bool sq_is_durable(const sq_settings *s)
 	return !chose(s->durability, "memory");
 }
 
-bool sq_is_async(const sq_settings *s)
+bool sq_is_async(const sq_db *st)
 {
-	return chose(s->commit_mode, "async");
+	return chose(st->settings.commit_mode, "async") && !sq_is_holding(st);
+}
+
+static sr_recipes recipes(const sq_settings *s)
+{
+	return (sr_recipes){
+		.rate_limit_prefix = s->rate_limit_prefix,
+		.idempotent_prefix = s->idempotent_prefix,
+		.queue_prefix = s->queue_prefix,
+		.session_prefix = s->session_prefix,
+		.bullmq_prefix = s->bullmq_prefix,
+		.rate_limit_tiers = s->rate_limit_tiers,
+		.rate_limit_buckets = s->rate_limit_buckets,
+		.rate_limit_on_error = chose(s->rate_limit_on_error, "closed")	? SR_UNASKED_CLOSED
+							   : chose(s->rate_limit_on_error, "error") ? SR_UNASKED_ERROR
+																		: SR_UNASKED_OPEN,
+		.hold = s->hold,
+		.queue_attempts = s->queue_attempts,
+		.queue_lists = chose(s->queue_mode, "list"),
+		.daily_quota = s->daily_quota,
+		.quota_warning = (int) s->quota_warning,
+	};
 }
 
 static const char *url_text(const sq_settings *s)
@@ -137,6 +173,7 @@ void sq_configure_client(const sq_db *st, sr_client *client, bool patient)
 		.pending_max = (size_t) s->pending_max,
 		.cache_lease = s->cache_lease,
 		.cache_wait = s->cache_wait,
+		.recipes = recipes(s),
 	};
 	/* The client keeps a malformed URL's error and gives it to every call. */
 	sr_client_configure(client, &given, NULL);
@@ -251,15 +288,23 @@ static bool valid_choice(const setting *what, const char *text, sr_err *err)
 	return sr_fail(err, SR_E_OPTION, "", "%s must be one of %s", what->name, what->choices);
 }
 
-/* An empty text unsets. */
+static bool valid_tiers(const setting *what, const char *text, sr_err *err)
+{
+	if (what->offset == AT(rate_limit_tiers))
+		return sr_tiers_check(text, NULL, err);
+	return what->offset != AT(rate_limit_buckets) || sr_tiers_check(NULL, text, err);
+}
+
+/* An empty text unsets, unless it means something. */
 static bool set_text(sq_settings *s, const setting *what, const char *text, sr_err *err)
 {
 	char  *copy = NULL;
 	sr_url url;
 
-	if (*text != '\0')
+	if (*text != '\0' || what->kind == TEXT)
 	{
-		if (what->kind == CHOICE && !valid_choice(what, text, err))
+		if ((what->kind == CHOICE && !valid_choice(what, text, err)) ||
+			!valid_tiers(what, text, err))
 			return false;
 		if (what->kind == URL)
 		{
@@ -301,7 +346,8 @@ static void give_url(sqlite3_context *ctx, const sq_settings *s)
 
 static void give(sqlite3_context *ctx, sq_settings *s, const setting *what)
 {
-	char number[24];
+	char		number[24];
+	const char *text;
 
 	switch (what->kind)
 	{
@@ -313,6 +359,10 @@ static void give(sqlite3_context *ctx, sq_settings *s, const setting *what)
 		case SECRET:
 			if (*text_of(s, what) != NULL)
 				sqlite3_result_text(ctx, "***", -1, SQLITE_STATIC);
+			break;
+		case TEXT:
+			text = *text_of(s, what);
+			sqlite3_result_text(ctx, text != NULL ? text : what->choices, -1, SQLITE_TRANSIENT);
 			break;
 		case URL: give_url(ctx, s); break;
 		case CHOICE: give_choice(ctx, what, *text_of(s, what)); break;

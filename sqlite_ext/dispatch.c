@@ -265,7 +265,7 @@ uint64_t sq_deliver(sq_db *st, bool outboxed)
 	sr_flush_result result;
 	uint64_t		number = 0;
 
-	if (sq_is_async(&st->settings))
+	if (sq_is_async(st))
 	{
 		number = sq_courier_give(st, st->queue, outboxed);
 		if (number == 0 && outboxed && sq_courier_behind(st))
@@ -300,7 +300,7 @@ void sq_prepare_delivery(sq_db *st)
 	const sr_host host = sq_host(st);
 	sr_err		  ignored = {0};
 
-	if (sq_is_async(&st->settings))
+	if (sq_is_async(st))
 		return;
 	st->no_sql = true;
 	st->give_up_at = host.now_ms(st) + st->settings.commit_timeout;

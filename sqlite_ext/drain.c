@@ -70,7 +70,7 @@ static bool strip(const owed *o, sr_err *err)
 		const char *data = sr_inval_effect(o->effects, i, &kind, &len, NULL);
 
 		prefix = sq_prefix_of(o->st, kind, data, len);
-		if (kind != SR_EFFECT_COMMANDS && len - prefix > SHOWN_BYTES)
+		if (!sr_effect_is_group(kind) && len - prefix > SHOWN_BYTES)
 			len = prefix + SHOWN_BYTES;
 		if (sr_inval_push_effect(o->bare, kind, data + prefix, len - prefix, 0) ==
 			SR_PUSH_NO_MEMORY)

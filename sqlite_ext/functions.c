@@ -39,18 +39,36 @@ static void too_few(sqlite3_context *ctx, const sr_command *cmd, int required)
 	sq_result_error(ctx, &err);
 }
 
+/* *result is to be freed in any case. */
+static bool run(const sq_function *f, sr_client *client, int n, const sr_value *args,
+				sr_result *result, sr_err *err)
+{
+	sq_binding binding;
+	bool	   done;
+
+	if (!(f->cmd->flags & SR_BOUND))
+		return sr_invoke(client, f->cmd, n, args, result, err);
+	*result = (sr_result){.reply = NULL};
+	if (!sq_bind(f->st, &binding, err))
+		return false;
+	done = sr_invoke(client, f->cmd, n, args, result, err);
+	sq_unbind(f->st, &binding, done);
+	return done;
+}
+
 static void invoke(sqlite3_context *ctx, const sq_function *f, int n, const sr_value *args)
 {
-	sr_err	   err = {0};
-	sr_result  result;
-	sr_client *client = sq_client(f->st, &err);
+	sr_err	  err = {0};
+	sr_result result;
+	/* a trigger only queues, and must not be held up by what else waits */
+	sr_client *client = f->direct_only ? sq_client(f->st, &err) : sq_client_to_queue(f->st, &err);
 
 	if (client == NULL)
 	{
 		sq_result_error(ctx, &err);
 		return;
 	}
-	if (sr_invoke(client, f->cmd, n, args, &result, &err))
+	if (run(f, client, n, args, &result, &err))
 	{
 		if (f->cmd->redis != NULL)
 			f->st->warned = false;
@@ -90,6 +108,17 @@ static void plain(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 		sqlite3_free(args);
 }
 
+/* Of the core, and for triggers that command Redis. */
+static void plain_if_trusted(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	sr_err err = {0};
+
+	if (sq_call_is_trusted(ctx, &err))
+		plain(ctx, argc, argv);
+	else
+		sq_result_error(ctx, &err);
+}
+
 /* SQLite checks the number of arguments of all but the variadic ones. */
 static void call(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -118,6 +147,8 @@ static scalar_fn implementation(const sr_command *cmd)
 			   {"redis_invalidate_tag", sq_invalidate_tag},
 			   {"redis_invalidate_pattern", sq_invalidate_pattern},
 			   {"redis_on_commit", sq_on_commit},
+			   {"redis_enqueue", plain_if_trusted},
+			   {"redis_bullmq_add", plain_if_trusted},
 			   {"redis_outbox_drain", sq_outbox_drain},
 			   {"redis_cached", sq_cached},
 			   {"redis_cache_fill", sq_cache_fill},
@@ -125,19 +156,17 @@ static scalar_fn implementation(const sr_command *cmd)
 			   {"redis_invalidate_off", sq_invalidate_off},
 			   {"redis_config", sq_config}};
 
-	if (!(cmd->flags & SR_ENGINE))
-		return plain;
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		if (strcmp(cmd->name, own[i].name) == 0)
 			return own[i].scalar;
-	return NULL;
+	return cmd->flags & SR_ENGINE ? NULL : plain;
 }
 
-/* The last two look for themselves who calls. */
+/* The last three look for themselves who calls. */
 static bool is_for_triggers(scalar_fn scalar)
 {
 	return scalar == sq_invalidate || scalar == sq_invalidate_tag ||
-		   scalar == sq_invalidate_pattern || scalar == sq_on_commit;
+		   scalar == sq_invalidate_pattern || scalar == sq_on_commit || scalar == plain_if_trusted;
 }
 
 /* SQLITE_RESULT_SUBTYPE, which 3.45 asks for and older headers do not have. */

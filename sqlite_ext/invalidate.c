@@ -21,7 +21,7 @@ static bool dial_once(sq_db *st, sr_err *err)
 {
 	sr_err failure = {0};
 
-	if (st->dialled || sq_is_async(&st->settings))
+	if (st->dialled || sq_is_async(st))
 		return true;
 	st->dialled = true;
 	if (sr_client_connect(st->client, 0, &failure))
@@ -131,7 +131,7 @@ static bool keys_allowed(sq_db *st, int argc, sqlite3_value **argv, sr_err *err)
 	return true;
 }
 
-static bool prepare_queue(sq_db *st, bool *send_now, sr_err *err)
+bool sq_prepare_queue(sq_db *st, bool *send_now, sr_err *err)
 {
 	if (st->enlisted)
 		return true;
@@ -169,7 +169,8 @@ static void queue_all(sqlite3_context *ctx, int argc, sqlite3_value **argv, queu
 		if (sqlite3_value_type(argv[i]) == SQLITE_NULL)
 			return;
 	if (sq_client_to_queue(st, &err) == NULL ||
-		(allowed != NULL && !allowed(st, argc, argv, &err)) || !prepare_queue(st, &send_now, &err))
+		(allowed != NULL && !allowed(st, argc, argv, &err)) ||
+		!sq_prepare_queue(st, &send_now, &err))
 	{
 		sq_result_error(ctx, &err);
 		return;
@@ -194,19 +195,11 @@ void sq_invalidate_tag(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	queue_all(ctx, argc, argv, queue_tag, NULL);
 }
 
-/* A file that somebody sent may name keys, but neither wipe a database nor command Redis. */
-static bool is_trusted(sqlite3_context *ctx, sr_err *err)
-{
-	const sq_function *f = sqlite3_user_data(ctx);
-
-	return f->st->settings.trigger_commands != 0 || sq_call_is_of_no_file(ctx, f->cmd, err);
-}
-
 void sq_invalidate_pattern(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	sr_err err = {0};
 
-	if (is_trusted(ctx, &err))
+	if (sq_call_is_trusted(ctx, &err))
 		queue_all(ctx, argc, argv, queue_pattern, NULL);
 	else
 		sq_result_error(ctx, &err);
@@ -248,8 +241,8 @@ void sq_on_commit(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	if (argc > SQ_MAX_ARGUMENTS)
 		sr_fail(&err, SR_E_SIZE, "", "redis_on_commit takes at most %d arguments",
 				SQ_MAX_ARGUMENTS);
-	else if (is_trusted(ctx, &err) && sq_client_to_queue(f->st, &err) != NULL &&
-			 prepare_queue(f->st, &send_now, &err))
+	else if (sq_call_is_trusted(ctx, &err) && sq_client_to_queue(f->st, &err) != NULL &&
+			 sq_prepare_queue(f->st, &send_now, &err))
 	{
 		give(ctx, f->st, send_now, queue_command(f->st, f->cmd, argc, argv, &err), &err);
 		return;
@@ -295,9 +288,9 @@ static int describe(pending *p, sr_effect kind, const char *data, size_t len)
 	size_t prefix = sq_prefix_of(p->st, kind, data, len);
 	bool   ok;
 
-	if (kind == SR_EFFECT_COMMANDS)
+	if (sr_effect_is_group(kind))
 	{
-		int more = sr_effects_line(data, len, &p->command, &p->key);
+		int more = sr_effects_line(kind, data, len, &p->command, &p->key);
 
 		if (more == 0)
 		{

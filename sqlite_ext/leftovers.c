@@ -78,11 +78,11 @@ static bool may_do(sq_db *st, sr_effect kind, const char *data, size_t len, sr_e
 	const char *prefix = sr_client_prefix(st->client, &prefix_len);
 	bool		prefixed = len >= prefix_len && memcmp(data, prefix, prefix_len) == 0;
 
-	if (kind == SR_EFFECT_COMMANDS || kind == SR_EFFECT_PATTERN)
+	if (sr_effect_is_group(kind) || kind == SR_EFFECT_PATTERN)
 		return st->settings.trigger_commands != 0 ||
 			   sr_fail(err, SR_E_PERMISSION,
 					   "redis_config('trigger_commands', 1), if you trust the file.",
-					   "commands and patterns that stand in a file's outbox are not sent");
+					   "commands, patterns and jobs that stand in a file's outbox are not sent");
 	if (!prefixed)
 		return sr_fail(err, SR_E_PERMISSION, "It belongs to a connection with that key_prefix.",
 					   "a key in the outbox does not begin with \"%.100s\"", prefix);

@@ -17,6 +17,7 @@ static void free_parts(sq_db *st)
 	sr_client_free(st->client);
 	sr_inval_free(st->queue);
 	sr_inval_free(st->spare);
+	sq_holds_free(st);
 	sq_outbox_free(st->outbox);
 	sr_buf_free(&st->scratch);
 	sq_settings_free(&st->settings);
@@ -56,6 +57,7 @@ static void state_free(sq_db *st)
 
 	st->no_sql = true;
 	sr_inval_clear(st->queue);
+	sq_holds_rolled_back(st, -1);
 	sq_courier_close(st);
 	if (sr_client_backlog(st->client) > 0)
 	{
@@ -108,10 +110,15 @@ sr_client *sq_client_to_queue(sq_db *st, sr_err *err)
 		return NULL;
 	}
 	sq_courier_after_fork(st);
+	sq_holds_after_fork(st);
 	sq_configure(st);
-	/* Keys that a failed sqlite3_close cut off from their transaction, which is over now. */
-	if (!st->enlisted && sr_inval_count(st->queue) > 0 && !sq_txn_running(st))
+	/* What a failed sqlite3_close cut off from its transaction, which is over now; nobody said how. */
+	if (!st->enlisted && (sr_inval_count(st->queue) > 0 || sq_is_holding(st)) &&
+		!sq_txn_running(st))
+	{
 		sq_send(st);
+		sq_holds_committed(st);
+	}
 	return st->client;
 }
 

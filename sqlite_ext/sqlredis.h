@@ -34,6 +34,13 @@ typedef struct sq_settings
 	int64_t cache_lease, cache_wait; /* ms */
 	int64_t connect_timeout, command_timeout, commit_timeout; /* ms */
 	int64_t retries, max_reply, pending_max;
+	/* of the recipes; texts may be empty, NULL: not set */
+	char   *rate_limit_prefix, *idempotent_prefix, *queue_prefix, *session_prefix, *bullmq_prefix;
+	char   *rate_limit_tiers, *rate_limit_buckets;
+	char   *rate_limit_on_error; /* "open" (also NULL), "closed" or "error" */
+	char   *queue_mode;			 /* "job" (also NULL) or "list" */
+	int64_t hold;				 /* ms */
+	int64_t queue_attempts, daily_quota, quota_warning;
 } sq_settings;
 
 typedef struct sq_db sq_db;
@@ -44,7 +51,8 @@ bool sq_fails_open(const sq_settings *s);		   /* on_error = null */
 bool sq_wants_temp_triggers(const sq_settings *s); /* trigger_mode = temp */
 bool sq_wants_outbox_triggers(const sq_settings *s);
 bool sq_is_durable(const sq_settings *s);
-bool sq_is_async(const sq_settings *s);
+bool sq_is_async(
+	const sq_db *st); /* and holds nothing, which it must know to be kept or given back */
 /* May redis_invalidate name this key? err says why not. scratch is overwritten. */
 bool sq_key_allowed(const sq_settings *s, const char *key, size_t len, sr_buf *scratch,
 					sr_err *err);
@@ -75,6 +83,10 @@ struct sq_db
 	int		  instances;
 	sr_buf	  scratch; /* a prefixed key */
 	sr_inval *spare;   /* empty, for effects on their way from here to there */
+
+	/* bound.c */
+	sr_holds *holds;  /* of the running transaction; NULL: it never had any */
+	sr_owner  holder; /* the process whose they are */
 
 	/* outbox.c, courier.c */
 	struct sq_outbox  *outbox;
@@ -143,6 +155,8 @@ bool sq_forgive(sq_db *st, const sr_command *cmd, const sr_err *err);
 /* Is it SQL of the application that calls, and not the schema of a file? err says why not. (guard.c) */
 bool sq_call_is_direct(sqlite3_context *ctx, const sr_command *cmd, sr_err *err);
 bool sq_call_is_of_no_file(sqlite3_context *ctx, const sr_command *cmd, sr_err *err);
+/* The same, unless trigger_commands is set: may it command Redis? */
+bool sq_call_is_trusted(sqlite3_context *ctx, sr_err *err);
 
 /* A source of rows; next is 1 row, 0 end, -1 err. */
 typedef struct sq_rows sq_rows;
@@ -198,6 +212,30 @@ int sq_register_txn(sq_db *st);
 bool sq_txn_running(const sq_db *st);
 /* Make sure that SQLite tells us how the running transaction ends. */
 bool sq_txn_enlist(sq_db *st, sr_err *err);
+
+/* ---- bound.c: functions that take part in the transaction, and what it holds in Redis ---- */
+
+typedef struct sq_binding
+{
+	sr_bound		bound;
+	const sr_bound *before;
+	bool			send_now; /* there is no transaction */
+} sq_binding;
+
+/*
+ * Around a call of the core that is bound: *b stays where it is until sq_unbind, which sends what was queued
+ * when there is no transaction; not done: the call failed. After a false there is nothing to unbind.
+ */
+bool sq_bind(sq_db *st, sq_binding *b, sr_err *err);
+void sq_unbind(sq_db *st, const sq_binding *b, bool done);
+bool sq_is_holding(const sq_db *st);
+void sq_holds_after_fork(sq_db *st);
+/* In xSync, over the connection there is: false: the transaction must not commit. */
+bool sq_holds_keep(sq_db *st, sr_err *err);
+void sq_holds_committed(sq_db *st);
+void sq_holds_rolled_back(sq_db *st, int n); /* to the savepoint n; -1: all */
+void sq_holds_released(sq_db *st, int n);
+void sq_holds_free(sq_db *st);
 
 /* ---- outbox.c: the tables sqlredis_outbox and sqlredis_epoch of a database file ---- */
 
@@ -324,6 +362,11 @@ void	 sq_invalidate_tag(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 void	 sq_invalidate_pattern(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 void	 sq_on_commit(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 sq_rows *sq_pending_open(sq_db *st, sr_err *err);
+/*
+ * Make sure of it that what is queued now is sent at commit; *send_now: there is no transaction, and the caller
+ * sends it. false: err, and nothing may be queued.
+ */
+bool sq_prepare_queue(sq_db *st, bool *send_now, sr_err *err);
 /* How long the key prefix is with which an effect begins; 0: it has none, or another one. */
 size_t sq_prefix_of(const sq_db *st, sr_effect kind, const char *data, size_t len);
 

@@ -120,6 +120,22 @@ static int failed(cursor *c, const sr_err *err)
 	return SQLITE_ERROR;
 }
 
+/* A function that takes part in the transaction does so at each row: between two of them it may have ended. */
+static int next_of_core(cursor *c, sr_err *err)
+{
+	const sq_function *f = ((const sq_table *) c->base.pVtab)->f;
+	sq_binding		   binding;
+	int				   got;
+
+	if (!(f->cmd->flags & SR_BOUND))
+		return sr_rows_next(c->rows, &c->cells, err);
+	if (!sq_bind(f->st, &binding, err))
+		return -1;
+	got = sr_rows_next(c->rows, &c->cells, err);
+	sq_unbind(f->st, &binding, got >= 0);
+	return got;
+}
+
 static int next_row(sqlite3_vtab_cursor *base)
 {
 	cursor *c = (cursor *) base;
@@ -129,7 +145,7 @@ static int next_row(sqlite3_vtab_cursor *base)
 	if (c->own != NULL)
 		got = c->own->next(c->own, &c->cells, &err);
 	else
-		got = sr_rows_next(c->rows, &c->cells, &err);
+		got = next_of_core(c, &err);
 	c->row++;
 	c->eof = got == 0;
 	return got < 0 ? failed(c, &err) : SQLITE_OK;
@@ -183,6 +199,21 @@ static bool keep_arguments(cursor *c, int plan, sqlite3_value **argv, sr_value *
 	return true;
 }
 
+static sr_rows *open_core(const sq_function *f, sr_client *client, int n, const sr_value *args,
+						  sr_err *err)
+{
+	sq_binding binding;
+	sr_rows	  *rows;
+
+	if (!(f->cmd->flags & SR_BOUND))
+		return sr_rows_open(client, f->cmd, n, args, err);
+	if (!sq_bind(f->st, &binding, err))
+		return NULL;
+	rows = sr_rows_open(client, f->cmd, n, args, err);
+	sq_unbind(f->st, &binding, rows != NULL);
+	return rows;
+}
+
 /* The rows of a call; argv's last value belongs to the key column where plan says so. */
 static bool open_rows(cursor *c, int plan, int argc, sqlite3_value **argv, sr_err *err)
 {
@@ -204,7 +235,7 @@ static bool open_rows(cursor *c, int plan, int argc, sqlite3_value **argv, sr_er
 	if (client != NULL && strcmp(f->cmd->name, "redis_stats") == 0)
 		sq_outbox_note(f->st);
 	if (client != NULL)
-		c->rows = sr_rows_open(client, f->cmd, t->fixed + SQ_PLAN_VARIADIC(plan), args, err);
+		c->rows = open_core(f, client, t->fixed + SQ_PLAN_VARIADIC(plan), args, err);
 	return c->rows != NULL;
 }
 

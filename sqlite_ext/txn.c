@@ -164,34 +164,39 @@ static int begin(sqlite3_vtab *vtab)
 /*
  * About to commit. SQLite calls this again when COMMIT was refused (SQLITE_BUSY) and is said again, and in
  * between anything may have been rolled back to a savepoint: all is done anew each time. A transaction
- * whose effects cannot be written down does not commit; "durable" would be a lie.
+ * whose effects cannot be written down does not commit; "durable" would be a lie. Nor does one that has lost what
+ * it holds in Redis. That is asked last, as those who were told "yes" must not wait for the answer to come true
+ * longer than need be; SQLite rolls the transaction back, and roll_back gives back what is left.
  */
 static int before_commit(sqlite3_vtab *vtab)
 {
 	sq_db *st = state(vtab);
 	sr_err err = {0};
-	int	   rc;
+	int	   rc = SQLITE_OK;
 
 	sq_courier_after_fork(st);
+	sq_holds_after_fork(st);
 	st->outboxed = false;
-	if (sr_inval_count(st->queue) == 0)
+	if (sr_inval_count(st->queue) > 0)
 	{
-		sq_outbox_rolled_back(st);
-		return SQLITE_OK;
+		sq_outbox_look(st, true);
+		rc = sq_outbox_write(st, &st->outboxed, &err);
 	}
-	sq_outbox_look(st, true);
-	rc = sq_outbox_write(st, &st->outboxed, &err);
+	else
+		sq_outbox_rolled_back(st);
+	if (rc == SQLITE_OK && (sr_inval_count(st->queue) > 0 || sq_is_holding(st)))
+	{
+		sq_prepare_delivery(st);
+		rc = sq_holds_keep(st, &err) ? SQLITE_OK : SQLITE_ERROR;
+	}
 	if (rc != SQLITE_OK)
 	{
 		sqlite3_free(vtab->zErrMsg);
 		vtab->zErrMsg = err.cls != SR_OK ? sq_error_text(&err) : NULL;
-		return rc;
 	}
-	if (sr_without(AFTER_COMMIT))
+	else if (sr_without(AFTER_COMMIT) && sr_inval_count(st->queue) > 0)
 		sq_deliver(st, st->outboxed);
-	else
-		sq_prepare_delivery(st);
-	return SQLITE_OK;
+	return rc;
 }
 
 /* The commit is visible and its locks are free. */
@@ -205,15 +210,16 @@ static int commit_done(sqlite3_vtab *vtab)
 		number = sq_deliver(st, st->outboxed);
 	sq_outbox_committed(st, number);
 	st->outboxed = false;
-	assert(sr_inval_count(st->queue) == 0);
+	sq_holds_committed(st);
+	assert(sr_inval_count(st->queue) == 0 && !sq_is_holding(st));
 	return SQLITE_OK;
 }
 
 /*
  * Also called by an sqlite3_close that then fails because of an unfinished statement: the transaction
  * goes on, but we are no longer part of it. SQLite rolls the files back first, so a write that is
- * still open in temp gives it away. The keys stay, as a key too many does no harm: the next
- * redis_invalidate enlists again, and a call after the transaction sends them.
+ * still open in temp gives it away. The keys stay, as a key too many does no harm, and so does what is held: the
+ * next redis_invalidate enlists again, and a call after the transaction sends them.
  */
 static int roll_back(sqlite3_vtab *vtab)
 {
@@ -221,8 +227,11 @@ static int roll_back(sqlite3_vtab *vtab)
 
 	forget(st);
 	sq_outbox_rolled_back(st);
-	if (sqlite3_txn_state(st->db, "temp") != SQLITE_TXN_WRITE && !sr_without(ROLLBACK))
+	if (sqlite3_txn_state(st->db, "temp") == SQLITE_TXN_WRITE)
+		return SQLITE_OK;
+	if (!sr_without(ROLLBACK))
 		sr_inval_clear(st->queue);
+	sq_holds_rolled_back(st, -1);
 	return SQLITE_OK;
 }
 
@@ -239,6 +248,7 @@ static int release(sqlite3_vtab *vtab, int n)
 
 	assert(n >= 0);
 	sr_inval_release(st->queue, n);
+	sq_holds_released(st, n);
 	st->depth = n;
 	return SQLITE_OK;
 }
@@ -253,6 +263,7 @@ static int rollback_to(sqlite3_vtab *vtab, int n)
 		sr_inval_clear(st->queue);
 	else if (!sr_without(ROLLBACK))
 		sr_inval_rollback_to(st->queue, n);
+	sq_holds_rolled_back(st, n);
 	st->depth = n + 1;
 	return SQLITE_OK;
 }
