@@ -44,11 +44,12 @@ typedef enum sr_push
 #define SR_INVAL_MAX_KEY	 ((size_t) 128 << 20) /* of a key, tag or pattern: an entry has it twice */
 #define SR_INVAL_MAX_COMMAND ((size_t) 511 << 20)
 #define SR_COMMAND_ARGS		 7000 /* words of one command: what Redis's Lua can unpack */
+#define SR_SCRIPT_KEYS		 64	  /* of one script */
 
 sr_inval *sr_inval_new(void);
 void	  sr_inval_free(sr_inval *q);
 sr_push	  sr_inval_push(sr_inval *q, const char *key, size_t len, int depth); /* SR_EFFECT_KEY */
-/* data of a COMMANDS effect is as sr_inval_effect gave it, of this process or of another one. */
+/* data of a COMMANDS or SCRIPT effect is as sr_inval_effect gave it, of this process or of another one. */
 sr_push sr_inval_push_effect(sr_inval *q, sr_effect kind, const char *data, size_t len, int depth);
 /*
  * One command, which has passed sr_line_admit; it joins the group before it if that has the same depth. One
@@ -59,7 +60,10 @@ void	sr_inval_release(sr_inval *q, int n);	  /* depth = min(depth, n) */
 void	sr_inval_rollback_to(sr_inval *q, int n); /* entries with depth > n are dropped */
 void	sr_inval_clear(sr_inval *q);			  /* keeps a little memory, gives the rest back */
 void	sr_inval_swap(sr_inval *a, sr_inval *b);  /* exchange their contents */
-/* An item for a script, with its keys: joins the group before it if that has the same, and the depth. */
+/*
+ * An item for a script with its keys, 1 to SR_SCRIPT_KEYS; it joins the group before it if that has the same
+ * script, keys and depth.
+ */
 sr_push sr_inval_push_script(sr_inval *q, const char *script, const sr_argv *keys,
 							 const sr_argv *item, int depth);
 size_t	sr_inval_count(const sr_inval *q);
@@ -70,8 +74,8 @@ const char *sr_inval_effect(const sr_inval *q, size_t i, sr_effect *kind, size_t
 
 /* ---- effects.c: effects as bytes, in outbox rows and in shared memory ----------------------------- */
 
-/* "key", "tag", "pattern", "command" */
-const char *sr_effect_name(sr_effect kind);
+/* COMMANDS and SCRIPT: has an id, is run once, and keeps its place among all others. */
+bool sr_effect_is_group(sr_effect kind);
 /*
  * Append effects *at, *at + 1 ... to out, as many as fit into max bytes and at least one; *at moves behind
  * them. The format begins with its version and is the same on every machine and for later versions.
@@ -85,22 +89,25 @@ bool sr_effects_unpack(sr_inval *q, const void *data, size_t len, sr_err *err);
  * which sr_effects_argument reads. false: no more, or not what sr_inval_push_command makes (*pos < len).
  */
 #define SR_COMMANDS_ID 16 /* bytes of the id before the first command */
-bool   sr_effects_command(const char *data, size_t len, size_t *pos, size_t *argc);
-size_t sr_effects_commands(const char *data, size_t len); /* how many */
-bool   sr_effects_argument(const char *data, size_t len, size_t *pos, const char **arg,
-						   size_t *arg_len);
-/*
- * An effect in words: a key, a tag's name or command lines, one a line. Appended to out, UTF-8 without
- * zero bytes whatever it was.
- */
-bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *out);
-/* The line of the command at *pos, which moves behind it. 1; 0: there are no more; -1: no memory. */
-int sr_effects_line(const char *data, size_t len, size_t *pos, sr_buf *out);
-/*
- * The first limit effects of what was packed as a JSON array, "... 5 more" at its end. Of a long one the
- * beginning.
- */
-bool sr_effects_json(const void *data, size_t len, size_t limit, sr_buf *out, sr_err *err);
+bool sr_effects_command(const char *data, size_t len, size_t *pos, size_t *argc);
+bool sr_effects_argument(const char *data, size_t len, size_t *pos, const char **arg,
+						 size_t *arg_len);
+/* How many commands or items the group has. */
+size_t sr_effects_commands(sr_effect kind, const char *data, size_t len);
+/* Bytes of a command in its group; 0: too large for any. And writing it there. */
+size_t sr_effects_command_size(const sr_argv *cmd);
+void   sr_effects_put_command(const sr_argv *cmd, char *to);
+/* Is cmd, which is not too large, the first command of the group? */
+bool sr_effects_begin_with(const char *data, size_t len, const sr_argv *cmd);
+/* Reading what was packed, effect by effect: 1 and the next one, 0 at the end, -1 and err. */
+typedef struct sr_packed
+{
+	const char *data;
+	size_t		len, pos;
+} sr_packed;
+
+bool sr_packed_open(sr_packed *p, const void *data, size_t len, sr_err *err);
+int	 sr_packed_next(sr_packed *p, sr_effect *kind, const char **data, size_t *len, sr_err *err);
 /* The whole key of a tag's record, and of a key's coherent entry. false: no memory. */
 bool sr_tag_key(const char *prefix, size_t prefix_len, const char *tag, size_t len, sr_buf *out);
 bool sr_entry_key(const char *key, size_t len, sr_buf *out);
@@ -111,6 +118,26 @@ bool sr_entry_key(const char *key, size_t len, sr_buf *out);
 #define SR_TAG_WORD	 "sqlredis:tag:"  /* behind the key prefix */
 #define SR_DONE_WORD "sqlredis:done:" /* before the id in hexadecimal digits */
 bool sr_is_record(const char *key, size_t len);
+
+/* ---- describe.c: effects in words, for people ------------------------------------------------------- */
+
+/* "key", "tag", "pattern", "command", "script" */
+const char *sr_effect_name(sr_effect kind);
+/*
+ * An effect in words: a key, a tag's name or command lines, one a line. Appended to out, UTF-8 without
+ * zero bytes whatever it was. An item's line is its script's name, the first key and the item.
+ */
+bool sr_effect_describe(sr_effect kind, const char *data, size_t len, sr_buf *out);
+/*
+ * The line of a group's command or item at *pos (0 first), which moves behind it. 1; 0: there are no more;
+ * -1: no memory.
+ */
+int sr_effects_line(sr_effect kind, const char *data, size_t len, size_t *pos, sr_buf *out);
+/*
+ * The first limit effects of what was packed as a JSON array, "... 5 more" at its end. Of a long one the
+ * beginning.
+ */
+bool sr_effects_json(const void *data, size_t len, size_t limit, sr_buf *out, sr_err *err);
 
 /* ---- flush.c, deliver.c: deliver effects, keep what could not be delivered ------------------------- */
 

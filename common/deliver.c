@@ -1,9 +1,9 @@
 /*
  * deliver.c - the commands that carry effects out, and what their replies mean.
  *
- * Owns the batches and the scripts. All of it may be sent twice: deletions do not mind, a tag's version
- * only grows, and a group of commands has an id that Redis remembers. A reply belongs to the batch that
- * asked for it because both are counted off in the same order; nothing is allocated for that.
+ * Owns the batches; what runs once is deliver_groups.c's. All of it may be sent twice: deletions do not
+ * mind, a tag's version only grows, and a group has an id that Redis remembers. A reply belongs to the batch
+ * that asked for it because both are counted off in the same order; nothing is allocated for that.
  */
 #include "deliver.h"
 #include "mutation.h"
@@ -37,33 +37,6 @@ static const char tag_script[] =
 	"end end "
 	"return #KEYS";
 
-/*
- * ARGV[1] holds the commands as effects.c writes them. The answer: how many ran, how many of them failed, the
- * number of the first that did, and its error. An error instead: nothing was done.
- */
-#define ONCE                                                                                       \
-	"local new = redis.pcall('SET', KEYS[1], '1', 'NX', 'PX', 86400000) "                          \
-	"if new == false then return {0, 0, 0, ''} end "                                               \
-	"if new.err then "                                                                             \
-	"return redis.error_reply((new.err:gsub('^@user_script: ?%d+: ?', ''):gsub('^-', ''))) end "
-#define RUN                                                                                        \
-	"local at, ran, failed, which, why = 1, 0, 0, 0, '' "                                          \
-	"while at <= #ARGV[1] do "                                                                     \
-	"local n, words = 0, {} "                                                                      \
-	"n, at = struct.unpack('>I4', ARGV[1], at) "                                                   \
-	"for i = 1, n do words[i], at = struct.unpack('>I4c0', ARGV[1], at) end "                      \
-	"local reply = redis.pcall(unpack(words)) "                                                    \
-	"ran = ran + 1 "                                                                               \
-	"if type(reply) == 'table' and reply.err then "                                                \
-	"failed = failed + 1 "                                                                         \
-	"if failed == 1 then which = ran why = reply.err:gsub('^@user_script: ?%d+: ?', '')"           \
-	":gsub('^-', '') end "                                                                         \
-	"end end "                                                                                     \
-	"return {ran, failed, which, why}"
-
-static const char commands_script[] = ONCE RUN;
-static const char						   commands_script_mutant[] = RUN; /* mutation.h */
-
 /* Effects of one kind, from from to to, others among them left out: one command. */
 typedef struct batch
 {
@@ -72,7 +45,8 @@ typedef struct batch
 	bool	  entry; /* only the entry of the key from */
 } batch;
 
-static const sr_effect passes[] = {SR_EFFECT_COMMANDS, SR_EFFECT_KEY, SR_EFFECT_TAG};
+static const sr_effect passes[] = {SR_EFFECT_COMMANDS, SR_EFFECT_SCRIPT, SR_EFFECT_KEY,
+								   SR_EFFECT_TAG};
 
 #define PASSES ((int) (sizeof passes / sizeof passes[0]))
 
@@ -92,7 +66,7 @@ static size_t wire_size(sr_effect kind, size_t len)
 /* The batch that begins at effect p->at, which is of kind; p moves behind it. */
 static void take(const sr_delivery *d, sr_progress *p, sr_effect kind, batch *b)
 {
-	bool   one = d->alone || kind == SR_EFFECT_COMMANDS;
+	bool   one = d->alone || sr_effect_is_group(kind);
 	size_t bytes = 0;
 
 	*b = (batch){.kind = kind, .from = p->at, .entry = p->entry};
@@ -119,14 +93,15 @@ static bool next_batch(const sr_delivery *d, sr_progress *p, batch *b)
 	for (; p->pass < PASSES; p->pass++, p->at = 0)
 	{
 		sr_effect kind = passes[p->pass];
-		size_t	  end = kind == SR_EFFECT_COMMANDS ? d->start + 1 : d->end;
+		size_t	  end = sr_effect_is_group(kind) ? d->groups : d->end;
 		size_t	  len;
 
 		if (sr_inval_count_of(d->list, kind) == 0)
 			continue;
 		if (p->at < d->start)
 			p->at = d->start;
-		while (p->at < end && kind_of(d, p->at, &len) != kind)
+		while (p->at < end &&
+			   (kind_of(d, p->at, &len) != kind || !sr_delivery_is_known(d, kind, p->at)))
 			p->at++;
 		if (p->at < end)
 		{
@@ -139,15 +114,15 @@ static bool next_batch(const sr_delivery *d, sr_progress *p, batch *b)
 
 /* ---- out ---- */
 
-static void add(sr_delivery *d, sr_argv *cmd, const char *data, size_t len)
+void sr_delivery_add(sr_delivery *d, sr_argv *cmd, const char *data, size_t len)
 {
 	d->line->argv[cmd->argc] = data;
 	d->line->lengths[cmd->argc++] = len;
 }
 
-static void add_word(sr_delivery *d, sr_argv *cmd, const char *word)
+void sr_delivery_word(sr_delivery *d, sr_argv *cmd, const char *word)
 {
-	add(d, cmd, word, strlen(word));
+	sr_delivery_add(d, cmd, word, strlen(word));
 }
 
 /* UNLINK with the batch's keys and their entries, whose names are written into the client's scratch. */
@@ -162,7 +137,7 @@ static bool write_keys(sr_delivery *d, const batch *b, sr_argv *cmd)
 	names->len = 0;
 	if (!sr_buf_reserve(names, need)) /* so that what is written stays where it is */
 		return false;
-	add_word(d, cmd, "UNLINK");
+	sr_delivery_word(d, cmd, "UNLINK");
 	for (size_t i = b->from; i < b->to; i++)
 	{
 		sr_effect	kind;
@@ -172,12 +147,12 @@ static bool write_keys(sr_delivery *d, const batch *b, sr_argv *cmd)
 		if (kind != SR_EFFECT_KEY)
 			continue;
 		if (!b->entry)
-			add(d, cmd, key, len);
+			sr_delivery_add(d, cmd, key, len);
 		if ((d->alone && !b->entry) || sr_without(ENTRY_KEY))
 			continue;
 		if (!sr_entry_key(key, len, names))
 			return false;
-		add(d, cmd, names->data + at, names->len - at);
+		sr_delivery_add(d, cmd, names->data + at, names->len - at);
 	}
 	return true;
 }
@@ -189,9 +164,9 @@ static bool write_tags(sr_delivery *d, const batch *b, sr_argv *cmd)
 	names->len = 0;
 	if (!sr_buf_fmt(names, "%zu", b->count))
 		return false;
-	add_word(d, cmd, "EVAL");
-	add_word(d, cmd, tag_script);
-	add(d, cmd, names->data, names->len);
+	sr_delivery_word(d, cmd, "EVAL");
+	sr_delivery_word(d, cmd, tag_script);
+	sr_delivery_add(d, cmd, names->data, names->len);
 	for (size_t i = b->from; i < b->to; i++)
 	{
 		sr_effect	kind;
@@ -199,29 +174,8 @@ static bool write_tags(sr_delivery *d, const batch *b, sr_argv *cmd)
 		const char *key = sr_inval_effect(d->list, i, &kind, &len, NULL);
 
 		if (kind == SR_EFFECT_TAG)
-			add(d, cmd, key, len);
+			sr_delivery_add(d, cmd, key, len);
 	}
-	return true;
-}
-
-static bool write_commands(sr_delivery *d, const batch *b, sr_argv *cmd)
-{
-	sr_buf	   *names = &d->c->scratch;
-	sr_effect	kind;
-	size_t		len;
-	const char *data = sr_inval_effect(d->list, b->from, &kind, &len, NULL);
-
-	names->len = 0;
-	if (!sr_buf_str(names, SR_DONE_WORD))
-		return false;
-	for (size_t i = 0; i < SR_COMMANDS_ID; i++)
-		if (!sr_buf_fmt(names, "%02x", (unsigned char) data[i]))
-			return false;
-	add_word(d, cmd, "EVAL");
-	add_word(d, cmd, sr_without(DEDUPE) ? commands_script_mutant : commands_script);
-	add_word(d, cmd, "1");
-	add(d, cmd, names->data, names->len);
-	add(d, cmd, data + SR_COMMANDS_ID, len - SR_COMMANDS_ID);
 	return true;
 }
 
@@ -237,7 +191,8 @@ static int next_command(void *ctx, sr_argv *out)
 	switch (b.kind)
 	{
 		case SR_EFFECT_TAG: ok = write_tags(d, &b, out); break;
-		case SR_EFFECT_COMMANDS: ok = write_commands(d, &b, out); break;
+		case SR_EFFECT_COMMANDS:
+		case SR_EFFECT_SCRIPT: ok = sr_delivery_write_group(d, b.from, out); break;
 		default: ok = write_keys(d, &b, out); break;
 	}
 	if (!ok)
@@ -262,54 +217,6 @@ static void set_aside(sr_delivery *d, sr_inval **to, const batch *b)
 			sr_delivery_set_aside(d, to, i);
 }
 
-/* The name of the group's command number which (1 first), for messages. */
-static void command_name(const char *data, size_t len, long long which, char *out, size_t size)
-{
-	size_t		pos = 0, argc, arg_len;
-	const char *arg;
-
-	snprintf(out, size, "a command");
-	for (long long n = 1; n <= which && sr_effects_command(data, len, &pos, &argc); n++)
-		for (size_t i = 0; i < argc && sr_effects_argument(data, len, &pos, &arg, &arg_len); i++)
-			if (n == which && i == 0)
-				snprintf(out, size, "%.*s", arg_len > 32 ? 32 : (int) arg_len, arg);
-}
-
-static long long number(const sr_reply *reply, size_t i)
-{
-	return reply->kind == SR_ARRAY && i < reply->count && reply->items[i]->kind == SR_INTEGER
-			   ? reply->items[i]->integer
-			   : 0;
-}
-
-/* The group ran, now or before; single commands may have failed, and would fail again. */
-static void on_commands(sr_delivery *d, const batch *b, const sr_reply *reply)
-{
-	sr_effect	kind;
-	size_t		len;
-	const char *data = sr_inval_effect(d->list, b->from, &kind, &len, NULL);
-	long long	ran = number(reply, 0), failed = number(reply, 1);
-	sr_err		why, err;
-	char		name[40], more[40] = "";
-
-	d->c->stats->commands_sent += (uint64_t) (ran - failed);
-	d->c->stats->commands_failed += (uint64_t) failed;
-	if (failed == 0 || reply->count < 4 || reply->items[3]->kind != SR_BULK)
-	{
-		sr_delivery_sent(d, b->kind, 1);
-		return;
-	}
-	sr_fail_reply(&why, reply->items[3]->str, reply->items[3]->len);
-	command_name(data, len, number(reply, 2), name, sizeof name);
-	if (failed > 1)
-		snprintf(more, sizeof more, ", and %lld more failed", failed - 1);
-	sr_fail(&err, why.cls, why.hint, "%s, queued for the commit, failed: %.380s%s", name, why.msg,
-			more);
-	sr_delivery_note(d, &err);
-	d->done_any = true;
-	d->out->lost++;
-}
-
 /* Once a connection: entries that this user may not delete. */
 static void warn_entry(sr_delivery *d, const sr_err *err)
 {
@@ -330,8 +237,8 @@ static void on_error(sr_delivery *d, const batch *b, const sr_err *err)
 	{
 		sr_delivery_note(d, err);
 		d->stop = true;
-		/* what was asked behind commands that were not done is owed as well */
-		d->redo = d->redo || b->kind == SR_EFFECT_COMMANDS;
+		/* what was asked behind a group that was not done is owed as well */
+		d->redo = d->redo || sr_effect_is_group(b->kind);
 		if (!b->entry || d->accepted)
 			set_aside(d, &d->kept, b);
 		d->accepted = false;
@@ -350,14 +257,27 @@ static void on_error(sr_delivery *d, const batch *b, const sr_err *err)
 	}
 }
 
+static bool is_noscript(const sr_reply *reply)
+{
+	return reply->kind == SR_ERROR && reply->len >= 8 && memcmp(reply->str, "NOSCRIPT", 8) == 0;
+}
+
 static void on_reply(void *ctx, sr_reply *reply)
 {
 	sr_delivery *d = ctx;
+	sr_progress	 before = d->answered;
 	batch		 b;
 	sr_err		 err;
 
 	if (!next_batch(d, &d->answered, &b))
 		b.count = 0; /* cannot be: exchange.c counts replies */
+	else if (d->again)
+		d->answered = before;
+	else if (b.kind == SR_EFFECT_SCRIPT && !d->texts && is_noscript(reply))
+	{
+		d->again = true;
+		d->answered = before;
+	}
 	else if (d->redo)
 		set_aside(d, &d->kept, &b);
 	else if (reply->kind == SR_ERROR)
@@ -365,8 +285,8 @@ static void on_reply(void *ctx, sr_reply *reply)
 		sr_fail_reply(&err, reply->str, reply->len);
 		on_error(d, &b, &err);
 	}
-	else if (b.kind == SR_EFFECT_COMMANDS)
-		on_commands(d, &b, reply);
+	else if (sr_effect_is_group(b.kind))
+		sr_delivery_ran(d, b.from, reply);
 	else if (d->answered.entry)
 		d->accepted = true; /* half of it */
 	else if (!b.entry || d->accepted)
@@ -384,28 +304,40 @@ static void go_back(sr_delivery *d)
 	d->answered.entry = false;
 }
 
+/* One exchange of what is still to be asked: it went well, or is worth another. */
+static bool ask_rest(sr_delivery *d, int *failures, bool *more)
+{
+	sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply};
+	sr_err		err;
+	bool		ok = sr_delivery_exchange(d, &x, &err);
+
+	*more = d->again;
+	d->texts = d->texts || d->again;
+	d->again = false;
+	if (ok)
+		return true;
+	go_back(d);
+	*failures = x.answered > 0 ? 1 : *failures + 1;
+	*more = err.cls == SR_E_LOST && *failures == 1 && (d->flags & SR_NO_DIAL) == 0;
+	if (!*more)
+		sr_delivery_note(d, &err);
+	return *more;
+}
+
 /* Send everything; what broke the connection, and was not answered, is sent again once. */
 static void send_phase(sr_delivery *d)
 {
-	batch  b;
-	sr_err err;
-	int	   failures = 0;
+	batch b;
+	int	  failures = 0;
+	bool  more = true;
 
 	d->asked = d->answered = (sr_progress){0};
-	d->redo = d->accepted = false;
-	while (sr_delivery_ready(d))
+	d->redo = d->accepted = d->again = false;
+	while (more && sr_delivery_ready(d))
 	{
-		sr_exchange x = {.ctx = d, .next = next_command, .reply = on_reply};
-
-		if (sr_delivery_exchange(d, &x, &err))
-			break;
-		go_back(d);
+		if (!ask_rest(d, &failures, &more))
+			d->stop = true;
 		d->asked = d->answered;
-		failures = x.answered > 0 ? 1 : failures + 1;
-		if (err.cls == SR_E_LOST && failures == 1 && (d->flags & SR_NO_DIAL) == 0)
-			continue;
-		sr_delivery_note(d, &err);
-		d->stop = true;
 	}
 	go_back(d);
 	while (next_batch(d, &d->answered, &b))
@@ -424,8 +356,9 @@ void sr_deliver(sr_delivery *d)
 {
 	sr_inval	   *singles;
 	const sr_inval *list = d->list;
-	size_t			start = d->start, end = d->end;
+	size_t			start = d->start, groups = d->groups, end = d->end;
 
+	sr_delivery_lose_unknown(d);
 	if (!has_any(d))
 		return;
 	send_phase(d);
@@ -434,7 +367,7 @@ void sr_deliver(sr_delivery *d)
 		return;
 	d->singles = NULL;
 	d->list = singles;
-	d->start = 0;
+	d->start = d->groups = 0;
 	d->end = sr_inval_count(singles);
 	d->alone = true;
 	if (d->stop)
@@ -445,6 +378,7 @@ void sr_deliver(sr_delivery *d)
 	d->alone = false;
 	d->list = list;
 	d->start = start;
+	d->groups = groups;
 	d->end = end;
 	sr_inval_free(singles);
 }

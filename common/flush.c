@@ -5,9 +5,9 @@
  * answered for it), kept (in the backlog, for a later flush, or by the caller) or lost and counted. It
  * raises nothing and survives want of memory, because it runs inside a COMMIT.
  *
- * A list is cut into phases, each with commands at most at its beginning. Commands wait for the answer to
- * everything before them; deletions behind them go out with them, and count only if the commands were
- * done. What is owed may be sent again at any time: deliver.c sees to that.
+ * A list is cut into phases, each with a group at most at its beginning, or scripts that follow each other.
+ * Those wait for the answer to everything before them; deletions behind them go out with them, and count only
+ * if they were done. What is owed may be sent again at any time: deliver.c sees to that.
  */
 #include "deliver.h"
 
@@ -27,8 +27,8 @@ static void count_lost(sr_client *c, sr_flush_result *out, const sr_inval *list,
 	const char *data = sr_inval_effect(list, i, &kind, &len, NULL);
 
 	out->lost++;
-	if (kind == SR_EFFECT_COMMANDS)
-		c->stats->commands_failed += sr_effects_commands(data, len);
+	if (sr_effect_is_group(kind))
+		c->stats->commands_failed += sr_effects_commands(kind, data, len);
 	else
 		c->stats->invalidations_failed++;
 }
@@ -45,7 +45,7 @@ void sr_delivery_sent(sr_delivery *d, sr_effect kind, size_t n)
 {
 	d->done_any = true;
 	d->out->sent += n;
-	if (kind != SR_EFFECT_COMMANDS)
+	if (!sr_effect_is_group(kind))
 		d->c->stats->invalidations_sent += n;
 }
 
@@ -141,15 +141,27 @@ static sr_effect kind_of(const sr_inval *list, size_t i)
 	return kind;
 }
 
-static size_t phase_end(const sr_inval *list, size_t start)
+/* The phase that begins at d->start. */
+static void cut_phase(sr_delivery *d)
 {
-	size_t total = sr_inval_count(list);
+	size_t	  total = sr_inval_count(d->list), i = d->start;
+	sr_effect first = kind_of(d->list, i);
 
-	if (sr_inval_count_of(list, SR_EFFECT_COMMANDS) == 0)
-		return total;
-	for (start++; start < total && kind_of(list, start) != SR_EFFECT_COMMANDS; start++)
-		;
-	return start;
+	if (sr_inval_count_of(d->list, SR_EFFECT_COMMANDS) == 0 &&
+		sr_inval_count_of(d->list, SR_EFFECT_SCRIPT) == 0)
+		d->groups = i;
+	else
+	{
+		if (sr_effect_is_group(first))
+			i++;
+		while (first == SR_EFFECT_SCRIPT && i < total && kind_of(d->list, i) == first)
+			i++;
+		d->groups = i;
+		while (i < total && !sr_effect_is_group(kind_of(d->list, i)))
+			i++;
+		total = i;
+	}
+	d->end = total;
 }
 
 /* The phase's patterns; false: not all of them, and commands must wait for those. */
@@ -178,7 +190,7 @@ static bool run(sr_delivery *d, const sr_inval *list, bool sweep)
 	d->done_any = false;
 	for (d->start = 0; go_on && d->start < total; d->start = d->end)
 	{
-		d->end = phase_end(list, d->start);
+		cut_phase(d);
 		sr_deliver(d);
 		go_on = sweep_phase(d, sweep) && !d->stop;
 	}

@@ -56,7 +56,8 @@ struct sr_inval
 #define GROUP_ITEMS 64
 #define GROUP_BYTES ((size_t) 32 * 1024)
 
-_Static_assert(SR_COMMANDS_ID + SR_INVAL_MAX_COMMAND < (size_t) 1 << 29, "len holds every effect's");
+_Static_assert(SR_COMMANDS_ID + SR_INVAL_MAX_COMMAND < (size_t) 1 << 29,
+			   "len holds every effect's");
 
 sr_inval *sr_inval_new(void)
 {
@@ -266,8 +267,8 @@ sr_push sr_inval_push(sr_inval *q, const char *key, size_t len, int depth)
 /* ---- commands and items ---- */
 
 /* The last entry, if one more item of size bytes may join it. head: as in push_item. */
-static entry *open_group(const sr_inval *q, sr_effect kind, const sr_argv *head, size_t head_size,
-						 size_t size, int depth)
+static entry *open_group(const sr_inval *q, sr_effect kind, const sr_argv *head, size_t size,
+						 int depth)
 {
 	entry *last;
 
@@ -276,10 +277,16 @@ static entry *open_group(const sr_inval *q, sr_effect kind, const sr_argv *head,
 	last = &q->entries[q->count - 1];
 	if (last->kind != kind || last->hash >= GROUP_ITEMS || last->len + size > GROUP_BYTES)
 		return NULL;
-	return head == NULL || (last->len >= SR_COMMANDS_ID + head_size &&
-							sr_effects_is_command(q->bytes + last->at + SR_COMMANDS_ID, head))
-			   ? last
-			   : NULL;
+	return head == NULL || sr_effects_begin_with(q->bytes + last->at, last->len, head) ? last
+																					   : NULL;
+}
+
+/* Room is there. */
+static void put(sr_inval *q, entry *group, const sr_argv *words, size_t size)
+{
+	sr_effects_put_command(words, q->bytes + q->bytes_len);
+	q->bytes_len += size;
+	group->len = (uint32_t) (group->len + size) & 0x1FFFFFFF;
 }
 
 /* head: what stands before a group's first item, and must be the same for all of it, or NULL: nothing. */
@@ -295,7 +302,7 @@ static sr_push push_item(sr_inval *q, sr_effect kind, const sr_argv *head, const
 		return SR_PUSH_NO_MEMORY;
 	if (!make_entry(q, depth) || !make_bytes(q, SR_COMMANDS_ID + head_size + size))
 		return SR_PUSH_NO_MEMORY;
-	group = open_group(q, kind, head, head_size, size, depth);
+	group = open_group(q, kind, head, size, depth);
 	if (group == NULL)
 	{
 		/* room for the item is there, so that no group stays without one */
@@ -304,16 +311,9 @@ static sr_push push_item(sr_inval *q, sr_effect kind, const sr_argv *head, const
 			return SR_PUSH_NO_MEMORY;
 		group = &q->entries[q->count - 1];
 		if (head != NULL)
-			sr_effects_put_command(head, q->bytes + q->bytes_len);
-		q->bytes_len += head_size;
-		size += head_size;
-		head_size = size - sr_effects_command_size(item);
+			put(q, group, head, head_size);
 	}
-	else
-		head_size = 0;
-	sr_effects_put_command(item, q->bytes + q->bytes_len);
-	q->bytes_len += size - head_size;
-	group->len = (uint32_t) (group->len + size) & 0x1FFFFFFF;
+	put(q, group, item, size);
 	group->hash++;
 	return SR_PUSH_NEW;
 }
@@ -321,6 +321,25 @@ static sr_push push_item(sr_inval *q, sr_effect kind, const sr_argv *head, const
 sr_push sr_inval_push_command(sr_inval *q, const sr_argv *cmd, int depth)
 {
 	return push_item(q, SR_EFFECT_COMMANDS, NULL, cmd, depth);
+}
+
+sr_push sr_inval_push_script(sr_inval *q, const char *script, const sr_argv *keys,
+							 const sr_argv *item, int depth)
+{
+	const char *words[1 + SR_SCRIPT_KEYS];
+	size_t		lengths[1 + SR_SCRIPT_KEYS];
+	sr_argv		head = {.argc = 1 + keys->argc, .argv = words, .argvlen = lengths};
+
+	if (keys->argc < 1 || keys->argc > SR_SCRIPT_KEYS)
+		return SR_PUSH_NO_MEMORY;
+	words[0] = script;
+	lengths[0] = strlen(script);
+	for (int i = 0; i < keys->argc; i++)
+	{
+		words[1 + i] = keys->argv[i];
+		lengths[1 + i] = keys->argvlen[i];
+	}
+	return push_item(q, SR_EFFECT_SCRIPT, &head, item, depth);
 }
 
 /* ---- levels ---- */

@@ -103,6 +103,8 @@ sr_reply *sr_script_call(sr_client *c, const char *script, int nkeys, const sr_a
 						 unsigned flags, sr_err *err);
 /* The lowercase hexadecimal SHA-1 by which Redis knows a script. */
 bool sr_script_digest(const char *script, size_t len, char out[41], sr_err *err);
+/* What of the key Redis Cluster hashes: between its first '{' and the next '}', or all of it. */
+const char *sr_hash_tag(const char *key, size_t *len);
 /*
  * A key that belongs to key, in the same hash slot: key + ":" + word, and "{key}" unless key has a hash tag
  * of its own. Appended to out. false: no memory.

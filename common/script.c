@@ -32,21 +32,25 @@ sr_reply *sr_script_call(sr_client *c, const char *script, int nkeys, const sr_a
 	return sr_client_eval(c, script, sha1, nkeys, keys_and_args, flags, err);
 }
 
-/* As Redis Cluster sees it: what is between the first '{' and the next '}', if anything is. */
-static bool has_hash_tag(const char *key, size_t len)
+const char *sr_hash_tag(const char *key, size_t *len)
 {
-	const char *open = len > 0 ? memchr(key, '{', len) : NULL;
-	size_t		rest = open != NULL ? len - (size_t) (open - key) - 1 : 0;
+	const char *open = *len > 0 ? memchr(key, '{', *len) : NULL;
+	size_t		rest = open != NULL ? *len - (size_t) (open - key) - 1 : 0;
 	const char *close = rest > 0 ? memchr(open + 1, '}', rest) : NULL;
 
-	return close != NULL && close > open + 1;
+	if (close == NULL || close == open + 1)
+		return key;
+	*len = (size_t) (close - open) - 1;
+	return open + 1;
 }
 
 bool sr_side_key(const char *key, size_t len, const char *word, sr_buf *out)
 {
+	size_t tag_len = len;
+
 	if (!sr_buf_add(out, key, len) || !sr_buf_str(out, ":") || !sr_buf_str(out, word))
 		return false;
-	return has_hash_tag(key, len) ||
+	return sr_hash_tag(key, &tag_len) != key ||
 		   (sr_buf_str(out, "{") && sr_buf_add(out, key, len) && sr_buf_str(out, "}"));
 }
 

@@ -139,8 +139,8 @@ static bool effect_text(const prefixes *p, sr_effect kind, const char *data, siz
 	sr_value cell = {.type = SR_TYPE_TEXT};
 	int		 more;
 
-	if (kind == SR_EFFECT_COMMANDS)
-		more = sr_effects_line(data, len, pos, &words);
+	if (sr_effect_is_group(kind))
+		more = sr_effects_line(kind, data, len, pos, &words);
 	else if (*pos > 0)
 		more = 0;
 	else

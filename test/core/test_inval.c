@@ -149,10 +149,10 @@ static void test_groups(void)
 	for (int i = 0; i < 100; i++)
 		command(q, "X", "1", 1);
 	data = sr_inval_effect(q, 0, &kind, &len, NULL);
-	CHECK(sr_inval_count(q) == 2 && sr_effects_commands(data, len) == 64, "64 in a group");
+	CHECK(sr_inval_count(q) == 2 && sr_effects_commands(kind, data, len) == 64, "64 in a group");
 	memcpy(id, data, sizeof id);
 	data = sr_inval_effect(q, 1, &kind, &len, NULL);
-	CHECK(sr_effects_commands(data, len) == 36 && memcmp(id, data, sizeof id) != 0,
+	CHECK(sr_effects_commands(kind, data, len) == 36 && memcmp(id, data, sizeof id) != 0,
 		  "each has its own id");
 	sr_inval_push_effect(copy, kind, data, len, 1);
 	command(copy, "Y", "2", 1);
