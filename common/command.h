@@ -202,6 +202,8 @@ typedef struct sr_json_item
 	char		*owned; /* malloc'ed, or NULL: text points into the document */
 	const char	*text;
 	size_t		 len;
+	const char	*raw; /* as it is written, strings in their quotes */
+	size_t		 raw_len;
 } sr_json_item;
 
 /* Check the whole of value (TEXT, BYTES or JSON), which outlives j and must be an object or array. */

@@ -129,12 +129,13 @@ static bool take_value(sr_json *j, sr_json_item *item, sr_err *err)
 {
 	const char *stop;
 
-	item->text = j->at;
+	item->text = item->raw = j->at;
 	switch (*j->at)
 	{
 		case '"':
 			item->kind = SR_JSON_STRING;
 			stop = string_end(j->at, j->end);
+			item->raw_len = (size_t) (stop - j->at);
 			if (!unquote(j->at, (size_t) (stop - j->at), &item->text, &item->len, &item->owned,
 						 err))
 				return false;
@@ -152,7 +153,7 @@ static bool take_value(sr_json *j, sr_json_item *item, sr_err *err)
 			stop = word_end(j->at, j->end);
 			break;
 	}
-	item->len = (size_t) (stop - j->at);
+	item->len = item->raw_len = (size_t) (stop - j->at);
 	j->at = stop;
 	return true;
 }
