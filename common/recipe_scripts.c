@@ -3,6 +3,7 @@
  * outbox rows hold must go on meaning the same: a script that takes other items gets a new one.
  */
 #include "recipe_scripts.h"
+#include "bullmq.h"
 #include "core.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ static const struct
 {
 	const char *name, *text;
 } scripts[] = {
+	{"bullmq", sr_bullmq_script},
 	{NULL, NULL},
 };
 
