@@ -209,6 +209,11 @@ const sr_noted *sr_client_noted(const sr_client *c)
 	return &c->noted;
 }
 
+const sr_day *sr_client_day(const sr_client *c)
+{
+	return c->day;
+}
+
 const sr_url *sr_client_url(const sr_client *c)
 {
 	return c->configured ? &c->url : NULL;

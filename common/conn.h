@@ -1,7 +1,7 @@
 /*
  * conn.h - what the files of the connection share: net.c, resolve.c, conn.c, exchange.c, dial.c,
- * breaker.c, identity.c, cache.c, flush.c, batch.c, many.c, multi.c. Nobody else includes it, except
- * reply.c for its one extra function.
+ * breaker.c, identity.c, cache.c, flush.c, batch.c, many.c, multi.c, rate.c, health.c, stats.c. Nobody else
+ * includes it, except reply.c for its one extra function.
  */
 #ifndef SQLREDIS_CONN_H
 #define SQLREDIS_CONN_H
@@ -157,8 +157,9 @@ struct sr_client
 	sr_stats	   *stats; /* own_stats, or what settings.stats says */
 	sr_noted		noted;
 	sr_day			own_day;
-	sr_day		   *day;   /* likewise */
-	const sr_bound *bound; /* what sr_client_bind said */
+	sr_day		   *day;		 /* likewise */
+	const sr_bound *bound;		 /* what sr_client_bind said */
+	bool			rate_warned; /* rate.c: of the outage that there is */
 	char			in[SR_READ_SIZE];
 };
 
@@ -175,6 +176,9 @@ bool sr_client_ready(sr_client *c, unsigned flags, sr_err *err);
 bool sr_client_ready_and_flushed(sr_client *c, unsigned flags, sr_err *err);
 void sr_client_drop(sr_client *c, bool orderly);
 void sr_client_count_error(sr_client *c, const sr_err *err);
+
+/* stats.c: n commands went to the wire in a round trip; warns of the quota. */
+void sr_client_count_sent(sr_client *c, uint64_t n);
 
 /* breaker.c */
 void sr_breaker_choose(sr_client *c, sr_breaker *slots, size_t count);

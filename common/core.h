@@ -360,6 +360,7 @@ void sr_client_free(sr_client *c);
 bool			  sr_client_configure(sr_client *c, const sr_settings *s, sr_err *err);
 const sr_stats	 *sr_client_stats(const sr_client *c);
 const sr_noted	 *sr_client_noted(const sr_client *c);
+const sr_day	 *sr_client_day(const sr_client *c);
 const sr_url	 *sr_client_url(const sr_client *c);				 /* NULL: not configured */
 const char		 *sr_client_prefix(const sr_client *c, size_t *len); /* "" when there is none */
 const sr_recipes *sr_client_recipes(const sr_client *c);			 /* without a NULL */
@@ -430,6 +431,36 @@ typedef struct sr_pipeline
 } sr_pipeline;
 
 bool sr_client_pipeline(sr_client *c, sr_pipeline *p, unsigned flags, sr_err *err);
+
+/* ---- stats.c: what clients did, added up, and as numbers that have names ---- */
+
+/* from may be counting at this moment. */
+void sr_stats_add(sr_stats *to, const sr_stats *from);
+/* Take off what had been counted before. */
+void sr_stats_since(sr_stats *now, const sr_stats *before);
+
+typedef struct sr_stat
+{
+	char		name[48];
+	double		value;
+	bool		fraction; /* else it counts something */
+	const char *text;	  /* NULL: value */
+} sr_stat;
+
+#define SR_STATS_MAX (48 + SR_CLASSES + SR_UNFILLED_REASONS)
+
+typedef struct sr_stat_list
+{
+	int		count;
+	sr_stat stat[SR_STATS_MAX];
+} sr_stat_list;
+
+void sr_stat_add(sr_stat_list *out, const char *name, double value, bool fraction);
+/* The counts, the hit rate and the latencies; zeros: also classes of errors that did not happen. */
+void sr_stats_list(sr_stat_list *out, const sr_stats *from, bool zeros);
+/* commands_today and, with a quota, how much of it that is. */
+void	 sr_stats_list_day(sr_stat_list *out, const sr_day *day, int64_t quota);
+uint64_t sr_day_commands(const sr_day *day); /* of this day */
 
 /* ---- fork.c: which process made this? A child has its parent's memory, but neither its connections nor
  * its threads ---- */

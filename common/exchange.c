@@ -354,8 +354,7 @@ bool sr_exchange_run(sr_client *c, sr_exchange *x, sr_err *err)
 	ok = loop(&w, err);
 	if (w.large != NULL)
 		redisFreeCommand(w.large);
-	c->stats->commands += x->asked;
-	c->stats->round_trips++;
+	sr_client_count_sent(c, x->asked);
 	if (!ok)
 	{
 		sr_client_drop(c, false);

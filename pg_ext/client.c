@@ -37,6 +37,7 @@ static void close_client(int code, Datum arg)
 		pg_outbox_tidy_at_exit();
 	sr_client_free(client);
 	client = NULL;
+	pg_stats_leave();
 	/* Should somebody still need one, it is told the settings. */
 	pg_config_forget();
 }
@@ -51,6 +52,8 @@ static void configure(void)
 	if (!pg_config_read(&settings, &refusal))
 		settings.refused = &refusal;
 	settings.breakers = pg_shared_breakers(&settings.breaker_slots);
+	settings.stats = pg_stats_mine();
+	settings.day = pg_stats_day();
 	if (!sr_client_configure(client, &settings, &err) && refusal.cls == SR_OK)
 		refusal = err;
 	if (refusal.cls != SR_OK)

@@ -21,6 +21,7 @@ int pg_setting_commit_timeout = 250;
 int pg_setting_durability = PG_DURABILITY_OUTBOX;
 int pg_setting_commit_mode = PG_COMMIT_SYNC;
 int pg_setting_ring_size = 1024;
+int pg_setting_daily_quota;
 
 static char *setting_url;
 static char *setting_passfile;
@@ -45,7 +46,6 @@ static int	 setting_rate_limit_on_error = SR_UNASKED_OPEN;
 static int	 setting_hold = 30000;
 static int	 setting_queue_attempts = 5;
 static int	 setting_queue_mode; /* 1: lists */
-static int	 setting_daily_quota;
 static int	 setting_quota_warning = 80;
 
 static bool preloaded;
@@ -209,7 +209,7 @@ static void define_recipes(void)
 				"job: jobs with an id; list: plain payloads.", &setting_queue_mode,
 				queue_mode_words);
 	define_int("sqlredis.daily_quota", "Commands a day that the server allows; 0: any number.",
-			   &setting_daily_quota, 0, INT_MAX, 0);
+			   &pg_setting_daily_quota, 0, INT_MAX, 0);
 	define_int("sqlredis.quota_warning", "Warn when so many per cent of it are used.",
 			   &setting_quota_warning, 1, 100, 0);
 }
@@ -321,7 +321,7 @@ static sr_recipes recipes(void)
 		.hold = setting_hold,
 		.queue_attempts = setting_queue_attempts,
 		.queue_lists = setting_queue_mode == 1,
-		.daily_quota = setting_daily_quota,
+		.daily_quota = pg_setting_daily_quota,
 		.quota_warning = setting_quota_warning,
 	};
 }

@@ -363,19 +363,28 @@ Datum pg_redis_outbox_rows(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-void pg_outbox_note(sr_client *client)
+void pg_outbox_measure(uint64 *rows, double *age)
 {
 	TimestampTz	  now = GetCurrentTimestamp();
 	TimestampTz	  oldest = now;
-	uint64		  rows = 0;
 	TableScanDesc scan = begin_look();
 	HeapTuple	  tuple;
 
+	*rows = 0;
 	if (scan != NULL)
 	{
-		for (; (tuple = look(scan)) != NULL; rows++)
+		for (; (tuple = look(scan)) != NULL; (*rows)++)
 			oldest = Min(oldest, created_at(scan->rs_rd, tuple));
 		end_look(scan);
 	}
-	sr_client_note_outbox(client, rows, (double) (now - oldest) / USECS_PER_SEC);
+	*age = (double) (now - oldest) / USECS_PER_SEC;
+}
+
+void pg_outbox_note(sr_client *client)
+{
+	uint64 rows;
+	double age;
+
+	pg_outbox_measure(&rows, &age);
+	sr_client_note_outbox(client, rows, age);
 }

@@ -59,6 +59,8 @@ static Datum (*const engine[FN_COUNT])(FunctionCallInfo fcinfo, const sr_command
 	[FN_redis_cached] = pg_call_cached,
 	[FN_redis_cache_get] = pg_call_cache_get,
 	[FN_redis_cache_fill] = pg_call_cache_fill,
+	[FN_redis_stats_total] = pg_call_stats_total,
+	[FN_redis_stats_reset] = pg_call_stats_reset,
 	[FN_redis_grant] = pg_call_grant,
 	[FN_redis_revoke] = pg_call_grant,
 };

@@ -56,6 +56,13 @@
 #define my_lxid (MyProc->lxid)
 #endif
 
+/* This process's, among all that have a PGPROC. */
+#if PG_VERSION_NUM >= 170000
+#define my_proc_number MyProcNumber
+#else
+#define my_proc_number (MyProc->pgprocno)
+#endif
+
 /* Before 16, PG_FUNCTION_INFO_V1 does not export what it declares. */
 #define EXPORTED_FUNCTION(name)                                                                    \
 	PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                      \

@@ -59,6 +59,7 @@ extern int pg_setting_commit_timeout;
 extern int pg_setting_durability;  /* pg_durability */
 extern int pg_setting_commit_mode; /* pg_commit_mode */
 extern int pg_setting_ring_size;   /* kB, of shared memory */
+extern int pg_setting_daily_quota;
 
 void pg_config_init(bool preloaded);
 /* True when a setting changed since the last call of pg_config_read. */
@@ -178,6 +179,16 @@ Datum pg_call_invalidations(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_cached(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_cache_get(FunctionCallInfo fcinfo, const sr_command *cmd);
 Datum pg_call_cache_fill(FunctionCallInfo fcinfo, const sr_command *cmd);
+
+/* ---- stats.c: what all sessions did, summed; its part in shared memory is in shared.h ---- */
+
+/* Where this process counts, and all of them the day's commands; NULL: each client for itself. */
+sr_stats *pg_stats_mine(void);
+sr_day	 *pg_stats_day(void);
+/* The process's client is no more. */
+void  pg_stats_leave(void);
+Datum pg_call_stats_total(FunctionCallInfo fcinfo, const sr_command *cmd);
+Datum pg_call_stats_reset(FunctionCallInfo fcinfo, const sr_command *cmd);
 
 /* ---- grant.c: redis_grant, redis_revoke ---- */
 
@@ -301,7 +312,9 @@ typedef struct pg_take
 bool pg_outbox_take(pg_take *take);
 /* Has somebody written to it who has not committed yet, perhaps a prepared transaction? */
 bool pg_outbox_is_in_use(void);
-/* How many rows wait, and since when (seconds), for redis_stats. */
+/* How many rows wait, and since when (seconds). */
+void pg_outbox_measure(uint64 *rows, double *age);
+/* The same for redis_stats. */
 void pg_outbox_note(sr_client *client);
 /* How it went: for redis_outbox in sessions without shared memory. */
 void pg_outbox_note_attempt(const sr_err *err);

@@ -35,8 +35,9 @@ static void request(void)
 {
 	if (earlier_request_hook != NULL)
 		earlier_request_hook();
-	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(shared)),
-									add_size(MAXALIGN(pg_ring_size()), pg_databases_size())));
+	RequestAddinShmemSpace(
+		add_size(add_size(CACHELINEALIGN(sizeof(shared)), CACHELINEALIGN(pg_ring_size())),
+				 add_size(CACHELINEALIGN(pg_databases_size()), CACHELINEALIGN(pg_stats_size()))));
 	RequestNamedLWLockTranche("sqlredis", PG_LOCKS);
 }
 
@@ -56,6 +57,8 @@ static void startup(void)
 	pg_ring_attach(memory, found);
 	memory = ShmemInitStruct("sqlredis databases", pg_databases_size(), &found);
 	pg_databases_attach(memory, found);
+	memory = ShmemInitStruct("sqlredis stats", pg_stats_size(), &found);
+	pg_stats_attach(memory, found);
 	LWLockRelease(AddinShmemInitLock);
 }
 

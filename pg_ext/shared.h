@@ -1,6 +1,6 @@
 /*
  * shared.h - what lies in shared memory: shared.c (breakers, ids delivered lately), ring.c (commits that the
- * launcher sends), databases.c (which outboxes hold something). Only with sqlredis in
+ * launcher sends), databases.c (which outboxes hold something), stats.c (what was counted). Only with sqlredis in
  * shared_preload_libraries; without it every question is answered "no" and every message is dropped.
  *
  * What a COMMIT callback calls here takes one of our locks and raises nothing.
@@ -17,6 +17,7 @@ typedef enum pg_lock
 	PG_LOCK_RING,
 	PG_LOCK_RECENT,
 	PG_LOCK_DATABASES,
+	PG_LOCK_STATS,
 	PG_LOCKS
 } pg_lock;
 
@@ -27,6 +28,11 @@ LWLock *pg_shared_lock(pg_lock which);
 /* A row's effects were delivered, and the row is only not deleted yet. Remembered for a while. */
 void pg_recent_note(Oid database, Oid relation, int64 id);
 bool pg_recent_contains(Oid database, Oid relation, int64 id);
+
+/* ---- stats.c ---- */
+
+Size pg_stats_size(void);
+void pg_stats_attach(void *memory, bool found);
 
 /* ---- ring.c: what commits hand to the launcher ---- */
 

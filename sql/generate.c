@@ -301,6 +301,11 @@ static void print_own_objects(void)
 		"-- Emptied by crash recovery and by a promotion: what was cached before is then void.\n\n"
 		"CREATE UNLOGGED TABLE sqlredis_epoch (epoch bytea NOT NULL, system_identifier bigint NOT NULL,\n"
 		"\tdatabase oid NOT NULL) USING heap;\n\n"
+		"-- What all sessions did with Redis. Monitoring agents are members of pg_monitor.\n\n"
+		"CREATE VIEW redis_stat AS SELECT name, value FROM redis_stats_total();\n"
+		"COMMENT ON VIEW redis_stat IS 'What all sessions did with Redis since stats_reset.';\n"
+		"GRANT SELECT ON redis_stat TO pg_monitor;\n"
+		"GRANT EXECUTE ON FUNCTION redis_stats_total() TO pg_monitor;\n\n"
 		"-- Keeps triggers and their templates true when tables change.\n\n"
 		"CREATE FUNCTION redis_check_ddl()\n\tRETURNS event_trigger\n\tLANGUAGE C\n"
 		"\tAS 'MODULE_PATHNAME', 'pg_redis_check_ddl';\n"
@@ -474,7 +479,9 @@ static void generate_reference(void)
 		"### trigger redis_invalidate('template', ...)\n\n"
 		"PostgreSQL: as a trigger function, AFTER INSERT, UPDATE or DELETE FOR EACH ROW, FOR EACH\n"
 		"STATEMENT with transition tables, or BEFORE TRUNCATE. Queues the keys that its templates\n"
-		"name for the old and the new row.\n\n");
+		"name for the old and the new row.\n\n"
+		"### view redis_stat(name, value)\n\n"
+		"PostgreSQL: what redis_stats_total() gives. Members of pg_monitor can read it.\n\n");
 }
 
 int main(int argc, char **argv)

@@ -2016,7 +2016,7 @@ CREATE FUNCTION redis_health()
 	AS 'MODULE_PATHNAME', 'pg_redis_health';
 REVOKE ALL ON FUNCTION redis_health() FROM PUBLIC;
 COMMENT ON FUNCTION redis_health() IS
-	'One row about the server, never an error: whether it answered and how fast, who it is, or why not.';
+	'One row about the server, never an error, within connect_timeout and command_timeout together: whether it answered PING and how fast, who it is, or why not.';
 
 CREATE FUNCTION redis_info(section text DEFAULT NULL)
 	RETURNS TABLE (section text, name text, value text)
@@ -2032,7 +2032,23 @@ CREATE FUNCTION redis_stats()
 	AS 'MODULE_PATHNAME', 'pg_redis_stats';
 REVOKE ALL ON FUNCTION redis_stats() FROM PUBLIC;
 COMMENT ON FUNCTION redis_stats() IS
-	'What this session did with Redis: commands, hits, errors by class, reconnects, the breaker, latency, invalidations.';
+	'What this session did with Redis: commands, hits, errors by class, reconnects, the breaker, latency, invalidations. commands_today counts those sent since midnight UTC; with the setting daily_quota, quota_used is which part of it that is.';
+
+CREATE FUNCTION redis_stats_total()
+	RETURNS TABLE (name text, value double precision)
+	LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_stats_total';
+REVOKE ALL ON FUNCTION redis_stats_total() FROM PUBLIC;
+COMMENT ON FUNCTION redis_stats_total() IS
+	'The view redis_stat: what all sessions and workers of the cluster did with Redis since stats_reset (seconds since 1970), also those that have ended, with sqlredis in shared_preload_libraries; else preloaded is 0, and it is this session alone. outbox_rows and outbox_age are this database''s, sessions those that used Redis and are still there, breakers_open servers that are taken to be away.';
+
+CREATE FUNCTION redis_stats_reset()
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'pg_redis_stats_reset';
+REVOKE ALL ON FUNCTION redis_stats_reset() FROM PUBLIC;
+COMMENT ON FUNCTION redis_stats_reset() IS
+	'redis_stats_total counts from now on. What redis_stats tells, and commands_today, stay.';
 
 CREATE FUNCTION redis_url()
 	RETURNS text
@@ -2093,6 +2109,13 @@ CREATE MATERIALIZED VIEW sqlredis_outbox USING heap
 
 CREATE UNLOGGED TABLE sqlredis_epoch (epoch bytea NOT NULL, system_identifier bigint NOT NULL,
 	database oid NOT NULL) USING heap;
+
+-- What all sessions did with Redis. Monitoring agents are members of pg_monitor.
+
+CREATE VIEW redis_stat AS SELECT name, value FROM redis_stats_total();
+COMMENT ON VIEW redis_stat IS 'What all sessions did with Redis since stats_reset.';
+GRANT SELECT ON redis_stat TO pg_monitor;
+GRANT EXECUTE ON FUNCTION redis_stats_total() TO pg_monitor;
 
 -- Keeps triggers and their templates true when tables change.
 
