@@ -4,7 +4,7 @@
  */
 #include "recipe_scripts.h"
 #include "bullmq.h"
-#include "core.h"
+#include "hold.h"
 
 #include <string.h>
 
@@ -15,7 +15,8 @@ static const struct
 {
 	const char *name, *text;
 } scripts[] = {
-	{"bullmq", sr_bullmq_script},
+	{"bullmq", sr_bullmq_script},	{"confirm", sr_confirm_script}, {"settle", sr_settle_script},
+	{"unlock", sr_unlock_script}, {"unclaim", sr_unclaim_script}, {"restock", sr_restock_script},
 	{NULL, NULL},
 };
 
