@@ -15,8 +15,12 @@ static const struct
 {
 	const char *name, *text;
 } scripts[] = {
-	{"bullmq", sr_bullmq_script},	{"confirm", sr_confirm_script}, {"settle", sr_settle_script},
-	{"unlock", sr_unlock_script}, {"unclaim", sr_unclaim_script}, {"restock", sr_restock_script},
+	{"bullmq", sr_bullmq_script},
+	{"confirm", sr_confirm_script},
+	{"settle", sr_settle_script},
+	{"unlock", sr_unlock_script},
+	{"unclaim", sr_unclaim_script},
+	{"restock", sr_restock_script},
 	{NULL, NULL},
 };
 
