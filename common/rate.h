@@ -44,6 +44,10 @@ const char *sr_rate_script(sr_rate_algorithm algorithm);
 /* The one row of a request for the key of len bytes, without its prefixes; NULL: err. */
 sr_rows *sr_rate_ask(sr_client *c, const char *key, size_t len, const sr_rate *rate, sr_err *err);
 
+/* out->cost is the i-th argument, 1 when it is left out. */
+bool sr_rate_cost(const sr_command *cmd, int n, const sr_value *args, int i, sr_rate *out,
+				  sr_err *err);
+
 /* ---- tier.c ---- */
 
 /* max and period of the bucket's tier, as the settings name it. false: they do not, err says what. */

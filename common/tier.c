@@ -136,12 +136,12 @@ bool sr_tier_find(const sr_recipes *settings, const char *bucket, size_t len, sr
 sr_rows *sr_rate_limit_tier_open(sr_client *c, const sr_command *cmd, int n, const sr_value *args,
 								 sr_err *err)
 {
-	sr_rate	 rate = {.algorithm = SR_RATE_SLIDING, .cost = 1};
+	sr_rate	 rate = {.algorithm = SR_RATE_SLIDING};
 	sr_buf	 key = {0};
 	sr_rows *rows = NULL;
 
 	if (!sr_tier_find(sr_client_recipes(c), args[0].data, args[0].len, &rate, err) ||
-		(sr_given(n, args, 2) && !sr_value_integer(&cmd->args[2], &args[2], &rate.cost, err)))
+		!sr_rate_cost(cmd, n, args, 2, &rate, err))
 		return NULL;
 	if (sr_buf_add(&key, args[0].data, args[0].len) && sr_buf_str(&key, ":") &&
 		sr_buf_add(&key, args[1].data, args[1].len))
