@@ -126,6 +126,21 @@ static void print_default(const sr_arg *arg)
 		printf(arg->kind == SR_ARG_TEXT ? " DEFAULT '%s'" : " DEFAULT %s", arg->dflt);
 }
 
+/*
+ * May it be left out? Not in the variant where it, or one behind it, is of any type: a call without it would
+ * fit both that one and the one where it is text.
+ */
+static bool has_default(const signature *s, const sr_arg *arg)
+{
+	if (!(arg->flags & SR_OPTIONAL) || (arg->flags & SR_VARIADIC) ||
+		(s->cmd->flags & SR_AGGREGATE))
+		return false;
+	for (; arg->name != NULL; arg++)
+		if (arg->kind == SR_ARG_JSON && is_any(s, arg))
+			return false;
+	return true;
+}
+
 /* The argument list; types only for what names an existing function (GRANT, COMMENT). */
 static void print_arguments(const signature *s, const char *first, bool types_only)
 {
@@ -147,7 +162,7 @@ static void print_arguments(const signature *s, const char *first, bool types_on
 		if (!types_only)
 			printf("%s ", arg->name);
 		printf("%s", argument_type(s, arg));
-		if (!types_only && !aggregate && (arg->flags & SR_OPTIONAL) && !(arg->flags & SR_VARIADIC))
+		if (!types_only && has_default(s, arg))
 			print_default(arg);
 		comma = ", ";
 	}

@@ -1778,7 +1778,7 @@ REVOKE ALL ON FUNCTION redis_bullmq_add(text, text, anynonarray, text) FROM PUBL
 COMMENT ON FUNCTION redis_bullmq_add(text, text, anynonarray, text) IS
 	'Adds a job to a BullMQ queue when this transaction commits; its id. opts is what BullMQ''s Queue.add takes: delay, priority, attempts, backoff, lifo, jobId, removeOnComplete and the like.';
 
-CREATE FUNCTION redis_bullmq_add(queue text, name text, data text, opts anynonarray DEFAULT NULL)
+CREATE FUNCTION redis_bullmq_add(queue text, name text, data text, opts anynonarray)
 	RETURNS text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_bullmq_add';
@@ -1786,7 +1786,7 @@ REVOKE ALL ON FUNCTION redis_bullmq_add(text, text, text, anynonarray) FROM PUBL
 COMMENT ON FUNCTION redis_bullmq_add(text, text, text, anynonarray) IS
 	'Adds a job to a BullMQ queue when this transaction commits; its id. opts is what BullMQ''s Queue.add takes: delay, priority, attempts, backoff, lifo, jobId, removeOnComplete and the like.';
 
-CREATE FUNCTION redis_bullmq_add(queue text, name text, data anycompatiblenonarray, opts anycompatiblenonarray DEFAULT NULL)
+CREATE FUNCTION redis_bullmq_add(queue text, name text, data anycompatiblenonarray, opts anycompatiblenonarray)
 	RETURNS text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'pg_redis_bullmq_add';
