@@ -132,8 +132,7 @@ static void print_default(const sr_arg *arg)
  */
 static bool has_default(const signature *s, const sr_arg *arg)
 {
-	if (!(arg->flags & SR_OPTIONAL) || (arg->flags & SR_VARIADIC) ||
-		(s->cmd->flags & SR_AGGREGATE))
+	if (!(arg->flags & SR_OPTIONAL) || (arg->flags & SR_VARIADIC) || (s->cmd->flags & SR_AGGREGATE))
 		return false;
 	for (; arg->name != NULL; arg++)
 		if (arg->kind == SR_ARG_JSON && is_any(s, arg))
