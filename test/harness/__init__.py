@@ -6,6 +6,7 @@ from .redis import Client, Redis, RedisError
 from .postgres import Postgres, pg_config
 from . import sqlite
 from .certificates import Certificates
+from .clock import Clock
 from .fake import FakeServer, read_command, refused_port, silent
 from .proxy import Proxy
 from .wire import Gone, SqlError, Wire, literal

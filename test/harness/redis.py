@@ -58,9 +58,11 @@ class Redis:
     """redis-server on a free loopback port and a unix socket.
 
     tls: a Certificates; a second port speaks TLS then. The tcp port stays the same over restarts.
+    clock: a Clock, the server's.
     """
 
-    def __init__(self, directory=None, password=None, tls=None, tls_clients="no", config=()):
+    def __init__(self, directory=None, password=None, tls=None, tls_clients="no", config=(),
+                 clock=None):
         self.directory = directory or process.temp_dir("redis")
         self.socket = os.path.join(self.directory, "redis.sock")
         self.log = os.path.join(self.directory, "redis.log")
@@ -68,6 +70,7 @@ class Redis:
         self.tls = tls
         self.tls_clients = tls_clients
         self.config = list(config)
+        self.clock = clock
         self.process = None
         self.port = self.tls_port = None
         self.start()
@@ -104,7 +107,8 @@ class Redis:
                 self.port = process.free_port()
                 self.tls_port = process.free_port() if self.tls else None
             self.process = process.start([program] + self._arguments(), stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                                         env=self.clock.environment() if self.clock else None)
             process.wait_for("redis-server", self._up_or_dead)
             if self.process.poll() is None:
                 return self
