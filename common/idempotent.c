@@ -82,15 +82,15 @@ static int set_done(sr_client *c, sr_line *key, int64_t ttl, sr_err *err)
 	return first;
 }
 
-/* What becomes of the claim at commit. */
-static bool queue_confirm(sr_client *c, const sr_argv *keys, const char *ms, const char *left,
-						  size_t len, sr_err *err)
+/* What becomes of the claim at commit: left, for so many ms. */
+static bool queue_confirm(sr_client *c, const sr_argv *key, const char *ms, size_t ms_len,
+						  const char *left, size_t left_len, sr_err *err)
 {
 	const char *argv[] = {ms, left};
-	size_t		lengths[] = {strlen(ms), len};
+	size_t		lengths[] = {ms_len, left_len};
 	sr_argv		item = {2, argv, lengths};
 
-	return sr_bound_queue(c, "confirm", keys, &item, err);
+	return sr_bound_queue(c, "confirm", key, &item, err);
 }
 
 /*
@@ -115,7 +115,7 @@ static int claim(sr_client *c, const sr_bound *bound, const sr_line *line, int64
 	if (reply != NULL)
 		first = reply->kind == SR_INTEGER && reply->integer == 1;
 	sr_reply_free(reply);
-	if (first == 1 && !queue_confirm(c, &key, ms, DONE, strlen(DONE), err))
+	if (first == 1 && !queue_confirm(c, &key, ms, args.argvlen[1], DONE, strlen(DONE), err))
 	{
 		sr_hold_owe(c, SR_HOLD_CLAIM, &key, &args);
 		first = -1;
@@ -193,7 +193,8 @@ static bool leave_result(sr_client *c, const sr_line *key, const sr_value *resul
 					   "redis_idempotent was not true for this key in this transaction");
 	ok = (sr_buf_str(&left, RESULT) && sr_buf_add(&left, result->data, result->len)) ||
 		 sr_fail_memory(err);
-	if (ok && queue_confirm(c, &keys, claimed.argv[1], left.data, left.len, err))
+	if (ok &&
+		queue_confirm(c, &keys, claimed.argv[1], claimed.argvlen[1], left.data, left.len, err))
 	{
 		out->text = left.data;
 		sr_cell_text(&out->value, left.data + strlen(RESULT), result->len);
