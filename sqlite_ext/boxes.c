@@ -21,11 +21,23 @@ const char *sq_schema(sqlite3 *db, int i)
 	return i == 0 ? "main" : i == 1 ? "temp" : NULL;
 }
 
-/* Not a view, and not a table of another kind by that name. */
+/*
+ * Not a view, and not a table of another kind by that name. Asking for a column of a virtual table that is
+ * not connected yet crashes SQLite 3.53 (sqlite3ColumnIndex), so that is left to a statement, which connects it.
+ */
 bool sq_has_outbox(sqlite3 *db, const char *schema)
 {
-	return sqlite3_table_column_metadata(db, schema, SQ_OUTBOX, "txn", NULL, NULL, NULL, NULL,
-										 NULL) == SQLITE_OK;
+	sqlite3_stmt *stmt;
+	bool		  has;
+
+	if (sqlite3_table_column_metadata(db, schema, SQ_OUTBOX, NULL, NULL, NULL, NULL, NULL, NULL) !=
+		SQLITE_OK)
+		return false;
+	stmt = sq_prepare(db, NULL, "SELECT txn FROM \"%w\"." SQ_OUTBOX, schema);
+	has = stmt != NULL && sqlite3_table_column_metadata(db, schema, SQ_OUTBOX, "txn", NULL, NULL,
+														NULL, NULL, NULL) == SQLITE_OK;
+	sqlite3_finalize(stmt);
+	return has;
 }
 
 const char *sq_file(sqlite3 *db, const char *schema)
