@@ -121,6 +121,20 @@ bool sr_line_key(sr_line *line, const char *key, size_t len, sr_err *err)
 	return sr_line_add(line, whole, line->prefix_len + len, err);
 }
 
+bool sr_line_recipe_key(sr_line *line, const char *prefix, const sr_value *name, sr_err *err)
+{
+	size_t len = strlen(prefix);
+	char  *whole = own(line, line->prefix_len + len + name->len);
+
+	if (whole == NULL)
+		return sr_fail_memory(err);
+	memcpy(whole, line->prefix, line->prefix_len);
+	memcpy(whole + line->prefix_len, prefix, len);
+	if (name->len > 0)
+		memcpy(whole + line->prefix_len + len, name->data, name->len);
+	return sr_line_add(line, whole, line->prefix_len + len + name->len, err);
+}
+
 /* prefix (escaped: it is no pattern) followed by the caller's pattern. */
 bool sr_line_pattern(sr_line *line, const char *pattern, size_t len, sr_err *err)
 {
@@ -289,7 +303,7 @@ bool sr_value_ms(const sr_arg *arg, const sr_value *v, int64_t *out, sr_err *err
 	return true;
 }
 
-static bool add_word(sr_line *line, const sr_arg *arg, const sr_value *v, sr_err *err)
+bool sr_line_choice(sr_line *line, const sr_arg *arg, const sr_value *v, sr_err *err)
 {
 	for (const char *word = arg->words; word != NULL; word = strchr(word, '|'))
 	{
@@ -317,7 +331,7 @@ static bool add_value(sr_line *line, const sr_arg *arg, const sr_value *v, sr_er
 		case SR_ARG_DOUBLE: return sr_value_double(arg, v, &d, err) && add_double(line, d, err);
 		case SR_ARG_TTL:
 		case SR_ARG_AT: return sr_value_ms(arg, v, &i, err) && sr_line_integer(line, i, err);
-		case SR_ARG_WORD: return add_word(line, arg, v, err);
+		case SR_ARG_WORD: return sr_line_choice(line, arg, v, err);
 		case SR_ARG_FLAG:
 			return sr_value_integer(arg, v, &i, err) &&
 				   (i == 0 || sr_line_word(line, arg->words, err));

@@ -32,9 +32,13 @@ bool sr_line_word(sr_line *line, const char *word, sr_err *err);
 /* Free text (malloc'ed, or NULL) together with the line; at once when this fails. */
 bool sr_line_keep(sr_line *line, char *text, sr_err *err);
 bool sr_line_key(sr_line *line, const char *key, size_t len, sr_err *err); /* prefixed */
+/* The key prefix, a recipe's own (sr_client_recipes) and the name. */
+bool sr_line_recipe_key(sr_line *line, const char *prefix, const sr_value *name, sr_err *err);
 bool sr_line_pattern(sr_line *line, const char *pattern, size_t len, sr_err *err);
 bool sr_line_integer(sr_line *line, int64_t i, sr_err *err);
 bool sr_line_replace_number(sr_line *line, int at, double d, sr_err *err);
+/* The one of a WORD argument's words that v is, as the row writes it. */
+bool sr_line_choice(sr_line *line, const sr_arg *arg, const sr_value *v, sr_err *err);
 /* Words separated by spaces; nothing for "". The text must outlive the line. */
 bool sr_line_words(sr_line *line, const char *words, size_t len, sr_err *err);
 /* The whole command of a row: its words, its arguments, the words that follow them. */

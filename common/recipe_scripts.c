@@ -5,6 +5,7 @@
 #include "recipe_scripts.h"
 #include "bullmq.h"
 #include "hold.h"
+#include "queue.h"
 
 #include <string.h>
 
@@ -15,13 +16,9 @@ static const struct
 {
 	const char *name, *text;
 } scripts[] = {
-	{"bullmq", sr_bullmq_script},
-	{"confirm", sr_confirm_script},
-	{"settle", sr_settle_script},
-	{"unlock", sr_unlock_script},
-	{"unclaim", sr_unclaim_script},
-	{"restock", sr_restock_script},
-	{NULL, NULL},
+	{"enqueue", sr_enqueue_script}, {"ack", sr_ack_script},			{"bullmq", sr_bullmq_script},
+	{"confirm", sr_confirm_script}, {"settle", sr_settle_script},	{"unlock", sr_unlock_script},
+	{"unclaim", sr_unclaim_script}, {"restock", sr_restock_script}, {NULL, NULL},
 };
 
 const char *sr_recipe_script(const char *name, size_t len)
