@@ -96,19 +96,23 @@ class Redis:
                       "--tls-auth-clients", self.tls_clients]
         return [str(w) for w in words + self.config]
 
-    def start(self):
-        """Start, or start again on the same port."""
+    def begin(self, more=()):
+        """Its process, which need not serve yet; more: further words of its command line."""
         program = shutil.which("redis-server")
         if not program:
             raise process.HarnessError("redis-server is not installed")
+        return process.start([program] + self._arguments() + list(more), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                             env=self.clock.environment() if self.clock else None)
+
+    def start(self):
+        """Start, or start again on the same port."""
         fresh = self.port is None
         for _ in range(10):
             if fresh:
                 self.port = process.free_port()
                 self.tls_port = process.free_port() if self.tls else None
-            self.process = process.start([program] + self._arguments(), stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-                                         env=self.clock.environment() if self.clock else None)
+            self.process = self.begin()
             process.wait_for("redis-server", self._up_or_dead)
             if self.process.poll() is None:
                 return self
