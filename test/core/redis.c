@@ -148,7 +148,7 @@ void redis_stop(redis *r)
 	waitpid(r->pid, NULL, 0);
 	remove_file(r, "redis.sock");
 	remove_file(r, "redis.log");
-	remove_file(r, "dump.rdb"); /* a replica's */
+	remove_file(r, "dump.rdb");	  /* a replica's */
 	remove_file(r, "nodes.conf"); /* of a cluster */
 	rmdir(r->directory);
 	free(r);
