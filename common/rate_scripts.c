@@ -12,7 +12,8 @@
  * here may exceed 2^53, where they stop being exact, and nothing is rounded: a limit of three in ten seconds
  * is three.
  *
- * A server's clock may go back. What was counted is kept, and counts for no longer than a period from then.
+ * A server's clock may go back. By a period or less, what was counted stays so; by more, it is forgotten,
+ * because nobody shall be locked out until the clock is there again.
  */
 #include "rate.h"
 
@@ -146,7 +147,8 @@ static const char sliding[] = BEGIN("sliding") WINDOWS
  */
 static const char token_bucket[] = BEGIN("token_bucket") INTERVALS
 	"used = math.min(used, max) "
-	"if at > now then at, rest = now, 0 end "
+	"if at > now + period then at, used, rest, new = now, 0, 0, true "
+	"elseif at > now then at, rest = now, 0 end "
 	"if now - at > period then "
 	"at, used = now - math.fmod(now - at, period) - period, 0 "
 	"end "
@@ -173,7 +175,7 @@ static const char token_bucket[] = BEGIN("token_bucket") INTERVALS
 
 /* As https://brandur.org/rate-limiting and redis-cell have it, with max_burst = max - 1. */
 static const char gcra[] = BEGIN("gcra") INTERVALS
-	"if at < now then at, rest = now, 0 end "
+	"if at < now or at > now + 2 * period then at, rest = now, 0 end "
 	"if at >= now + period then at, rest = now + period, 0 end "
 	"local t, r = at, rest "
 	"if cost > 0 and cost <= max then t, r = later(cost) end "
