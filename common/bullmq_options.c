@@ -20,7 +20,7 @@ typedef struct reading
 {
 	sr_bullmq_options *o;
 	sr_err			  *err;
-	bool			   attempts; /* were given */
+	bool			   attempts; /* are named */
 } reading;
 
 static bool refuse(reading *r, const char *option, const char *must)
@@ -90,7 +90,6 @@ static bool read_attempts(reading *r, const sr_json_item *item)
 {
 	int64_t attempts;
 
-	r->attempts = true;
 	return whole_number(r, item, LARGEST, "a whole number, 0 or more", &attempts);
 }
 
@@ -279,6 +278,7 @@ static const struct
 /* member: as it is written. One that nothing is known of is the Worker's, or the application's. */
 static bool read_option(reading *r, const sr_json_item *item, const char *member, size_t len)
 {
+	r->attempts |= is_named(item, "attempts");
 	if (item->kind == SR_JSON_NULL)
 		return true;
 	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
