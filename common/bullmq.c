@@ -8,6 +8,7 @@
 #include "bullmq.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,23 +51,30 @@ static bool count_id(sr_client *c, const sr_value *queue, char id[24], sr_err *e
 }
 
 /*
- * The job's id, malloc'ed, and its spare one, for an id that was counted. A random one is never taken for
- * a number.
+ * The job's id, malloc'ed: the caller's own, or one that was counted, with a spare one. A random one is
+ * never taken for a number.
  */
-static char *new_id(sr_client *c, const sr_value *queue, char spare[48], sr_err *err)
+static char *job_id(sr_client *c, const sr_value *queue, const char *own, char spare[48],
+					sr_err *err)
 {
-	char  token[SR_TOKEN_TEXT], counted[24];
-	char *id;
+	char		token[SR_TOKEN_TEXT], counted[24];
+	const char *id = own;
+	char	   *copy;
 
-	if (!sr_token(token, err) || !count_id(c, queue, counted, err))
-		return NULL;
-	snprintf(spare, 48, "sqlredis-%s", token);
-	id = strdup(*counted != '\0' ? counted : spare);
-	if (*counted == '\0')
-		*spare = '\0';
-	if (id == NULL)
+	*spare = '\0';
+	if (own == NULL)
+	{
+		if (!sr_token(token, err) || !count_id(c, queue, counted, err))
+			return NULL;
+		snprintf(spare, 48, "sqlredis-%s", token);
+		id = *counted != '\0' ? counted : spare;
+	}
+	copy = strdup(id);
+	if (copy == NULL)
 		sr_fail_memory(err);
-	return id;
+	if (id == spare)
+		*spare = '\0';
+	return copy;
 }
 
 static bool queue_job(sr_client *c, const sr_value *args, const sr_buf *data,
@@ -157,11 +165,8 @@ bool sr_bullmq_add(sr_client *c, const sr_command *cmd, int n, const sr_value *a
 		ok = sr_fail(err, SR_E_SIZE, "", "the data of the job has %zu bytes, over its sizeLimit",
 					 data.len);
 	if (ok)
-	{
-		out->text = o.id != NULL ? strdup(o.id) : new_id(c, &args[0], spare, err);
-		ok = out->text != NULL || (o.id != NULL && sr_fail_memory(err));
-	}
-	ok = ok && queue_job(c, args, &data, &o, out->text, spare, err);
+		out->text = job_id(c, &args[0], o.id, spare, err);
+	ok = ok && out->text != NULL && queue_job(c, args, &data, &o, out->text, spare, err);
 	if (ok)
 		sr_cell_text(&out->value, out->text, strlen(out->text));
 	sr_buf_free(&data);
