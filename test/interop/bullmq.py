@@ -99,6 +99,8 @@ CASES = [
     [("text", "Grüße ☃ \" \\ \n", None), ("number", 7, {}), ("null", None, {}), ("array", [], {})],
     [("delayed", {}, {"delay": 60000}), ("later", {}, {"delay": 3600000}),
      ("never", {}, {"delay": 0})],
+    [(name, {}, {"delay": 60000, "timestamp": 2000000000000 - at}) for at in (0, 1, 0)
+     for name in ("one", "another")],
     [("low", {}, {"priority": 2097151}), ("high", {}, {"priority": 1}), ("same", {}, {"priority": 1}),
      ("none", {}, {"priority": 0}), ("both", {}, {"priority": 3, "delay": 1000})],
     [("last", {}, {"lifo": True}), ("first", {}, {"lifo": False}), ("top", {}, {"lifo": True})],
