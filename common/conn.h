@@ -159,7 +159,7 @@ struct sr_client
 	sr_day			own_day;
 	sr_day		   *day;		 /* likewise */
 	const sr_bound *bound;		 /* what sr_client_bind said */
-	bool			rate_warned; /* rate.c: of the outage that there is */
+	sr_class		rate_warned; /* rate.c: why limits were not counted, as was warned; SR_OK */
 	char			in[SR_READ_SIZE];
 };
 

@@ -122,9 +122,9 @@ static void warn(sr_client *c, bool open, const sr_err *err)
 {
 	char text[sizeof err->msg + 80];
 
-	if (c->rate_warned)
+	if (c->rate_warned != SR_OK)
 		return;
-	c->rate_warned = true;
+	c->rate_warned = err->cls;
 	snprintf(text, sizeof text, "rate limits are not counted, every request is %s: %s",
 			 open ? "allowed" : "refused", err->msg);
 	c->host.log(c->host.ctx, SR_LOG_WARNING, text);
@@ -139,7 +139,9 @@ static bool ask(sr_client *c, const char *key, size_t len, const sr_rate *rate, 
 	memset(out, 0, sizeof *out);
 	if (ask_redis(c, key, len, rate, out, &why))
 	{
-		c->rate_warned = false;
+		/* A Redis that is full still answers what it need not write for. */
+		if (sr_class_is_outage(c->rate_warned) || (out->allowed && !rate->peek))
+			c->rate_warned = SR_OK;
 		return true;
 	}
 	if (mode == SR_UNASKED_ERROR || !cannot_count(why.cls))
