@@ -249,6 +249,7 @@ typedef struct asking
 	size_t			awaiting; /* the one before it is answered next */
 	sr_line			line;
 	sr_client	   *c;
+	int64_t			until; /* nothing is asked afterwards; 0: no such time */
 	char			nkeys[12], keep[24];
 	bool			failed; /* one of them; err says why */
 	sr_err		   *err;
@@ -279,7 +280,7 @@ static int next_ask(void *ctx, sr_argv *out)
 	sr_line *line = &a->line;
 	bool	 ok;
 
-	if (!step(a, &a->next))
+	if ((a->until != 0 && sr_now(&a->c->host) >= a->until) || !step(a, &a->next))
 		return 0;
 	read_hold(a->h, a->next, &keys, &args);
 	line->argv.argc = 0;
@@ -356,8 +357,9 @@ static void on_answer(void *ctx, sr_reply *reply)
 }
 
 /*
- * false: not all are answered, those before a->awaiting; or one that should have been kept is not. NO_DIAL
- * is for the callbacks, and then it is commit_timeout at most.
+ * Those before a->awaiting are not answered. false: an exchange that failed, or one that should have been
+ * kept is not. NO_DIAL is for the callbacks: then commit_timeout without progress is enough, and so much is
+ * not begun that it takes longer.
  */
 static bool ask(asking *a, unsigned flags)
 {
@@ -377,7 +379,11 @@ static bool ask(asking *a, unsigned flags)
 		ok = sr_client_ready(c, flags, a->err);
 		if (ok)
 		{
-			x.until = in_callback ? sr_now(&c->host) + c->commit_timeout : 0;
+			if (in_callback)
+			{
+				a->until = sr_now(&c->host) + c->commit_timeout;
+				x.until = a->until + c->commit_timeout; /* what was asked in time is waited for */
+			}
 			ok = sr_exchange_run(c, &x, a->err);
 			sr_breaker_report(c, ok ? NULL : a->err);
 		}
@@ -404,9 +410,12 @@ static void give_back(sr_holds *h, sr_client *c, purpose p, size_t first)
 				.err = &err};
 	size_t some = h->count;
 
-	if (step(&a, &some) && c != NULL && !ask(&a, SR_NO_DIAL))
+	if (step(&a, &some) && c != NULL)
+	{
+		(void) ask(&a, SR_NO_DIAL);
 		while (step(&a, &a.awaiting))
 			owe(&a, a.awaiting);
+	}
 	cut(h, first);
 }
 

@@ -160,6 +160,35 @@ static void test_hung(void)
 	sr_client_free(c);
 }
 
+/* More than a rollback has time for: the rest is given back later. */
+static void test_many(void)
+{
+	sr_settings s;
+	sr_client  *c = fresh(&s);
+	transaction t = tx_begin(c);
+	char		key[32];
+	int64_t		until = host_now(&state) + 30000;
+	int			taken = 0;
+
+	s.commit_timeout = 1;
+	sr_client_configure(c, &s, NULL);
+	ask(c, "HSET stock a 1000000");
+	for (int i = 0; i < 5000; i++)
+	{
+		snprintf(key, sizeof(key), "many%d", i);
+		taken += strcmp(IN(&t, "redis_idempotent", TEXT(key)), "1") == 0;
+		taken += strcmp(IN(&t, "redis_reserve", TEXT("stock"), TEXT("a"), INT(1)), "~") != 0;
+	}
+	tx_rollback(&t);
+	CHECK(taken == 10000 && sr_client_backlog(c) > 0, "a rollback takes no longer than it may");
+	while (sr_client_backlog(c) > 0 && host_now(&state) < until)
+		ask(c, "PING");
+	CHECK(is(ask(c, "HGET stock a"), "\"1000000\"") &&
+			  is(ask(c, "EXISTS stock:holds{stock}"), "0") && is(ask(c, "KEYS idem:*"), "[]"),
+		  "all of it is given back");
+	sr_client_free(c);
+}
+
 #define SLOTS 16384
 
 /* This server alone is the cluster. */
@@ -231,6 +260,7 @@ int main(void)
 	test_read_only();
 	test_interrupted();
 	test_hung();
+	test_many();
 	test_cluster();
 	test_away(r);
 	return test_result();
