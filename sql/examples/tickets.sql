@@ -4,8 +4,7 @@
 -- Booleans and doubles are cast where the two print them differently.
 
 CREATE TABLE events (id integer PRIMARY KEY, name text NOT NULL, price integer NOT NULL, seats integer NOT NULL);
-CREATE TABLE orders (id text PRIMARY KEY, event integer NOT NULL, buyer text NOT NULL, quantity integer NOT NULL,
-	CHECK (quantity BETWEEN 1 AND 4));
+CREATE TABLE orders (id text PRIMARY KEY, event integer NOT NULL, buyer text NOT NULL, quantity integer NOT NULL);
 INSERT INTO events VALUES (1, 'Nabucco', 40, 5);
 
 -- What is shown of an event is cached; a changed row takes its entry along, when it commits.
@@ -31,13 +30,13 @@ COMMIT;
 -- 2. Her browser sends it again: the answer of the first time, and nothing else happens.
 SELECT CAST(redis_idempotent('payment:a1') AS integer), redis_idempotent_result('payment:a1');
 
--- 3. Bob wants five. The database refuses, the transaction rolls back: seats and the payment's key are given back,
--- and no mail was ever queued.
+-- 3. Bob's card is refused half-way, and the transaction rolls back: seats and the payment's key are given back, and no
+-- mail was ever queued.
 BEGIN;
 SELECT CAST(redis_idempotent('payment:b1') AS integer);
 SELECT redis_reserve('seats', '1', 3);
 SELECT CAST(redis_enqueue('mail', '{"to": "bob", "order": "b1"}') IS NOT NULL AS integer);
-INSERT INTO orders VALUES ('b1', 1, 'bob', 5);
+INSERT INTO orders VALUES ('b1', 1, 'bob', 3);
 ROLLBACK;
 SELECT redis_hget('seats', '1'), redis_queue_len('mail');
 

@@ -1,6 +1,6 @@
 -- Locks, limits, idempotency, reservation, queues and sessions: one script for psql and sqlite3.
 -- locks: a fence for the holder only, and larger for the next
-SELECT redis_set('door', 'a token', 60);
+SELECT CAST(redis_set('door', 'a token', 60) AS integer);
 SELECT CAST(redis_lock_fence('door', 'a token') > 0 AS integer), CAST(redis_lock_fence('door', 'another') IS NULL AS integer);
 SELECT CAST(redis_lock_fence('door', 'a token') = redis_lock_fence('door', 'a token') AS integer);
 SELECT CAST(redis_lock_fence('nobody', 'a token') IS NULL AS integer);
@@ -17,7 +17,8 @@ RELEASE b;
 SELECT redis_exists('room'), redis_exists('hall');
 ROLLBACK;
 SELECT redis_exists('room', 'hall');
-SELECT CAST(redis_xact_lock('room') AS integer), redis_exists('room');
+SELECT CAST(redis_xact_lock('room') AS integer);
+SELECT redis_exists('room');
 SELECT CAST(redis_xact_lock(NULL) IS NULL AS integer);
 SELECT redis_xact_lock('room', -1);
 -- rate limits
@@ -29,7 +30,7 @@ SELECT CAST(allowed AS integer), remaining, CAST(retry_after > 0 AS integer), re
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit('a', 3, 3600, -2);
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit_peek('a', 3, 3600);
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit_peek('a', 3, 3600);
-SELECT redis_rate_limit_reset('a'), redis_rate_limit_reset('a');
+SELECT CAST(redis_rate_limit_reset('a') AS integer), CAST(redis_rate_limit_reset('a') AS integer);
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit('f', 2, 3600, 1, 'fixed');
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit('t', 2, 3600, 2, 'token_bucket');
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit('g', 16, 32, 1, 'gcra');
@@ -37,7 +38,7 @@ SELECT CAST(redis_rate_limit_override('o', 5) AS integer), CAST(redis_allow('o',
 SELECT CAST(redis_rate_limit_override('o') AS integer), CAST(redis_rate_limit_override('o') AS integer);
 SELECT CAST(allowed AS integer), remaining FROM redis_rate_limit_tier('moderate', 'ann', 10);
 SELECT allowed FROM redis_rate_limit_tier('no such bucket', 'ann');
-SELECT allowed FROM redis_rate_limit('a', 0, 60);
+SELECT CAST(allowed AS integer) FROM redis_rate_limit('a', 0, 60);
 SELECT allowed FROM redis_rate_limit('a', 1, 0);
 SELECT allowed FROM redis_rate_limit('a', 1, 60, 1, 'leaky');
 SELECT count(*) FROM redis_rate_limit(NULL, 1, 60);
@@ -79,7 +80,8 @@ SELECT payload, attempts FROM redis_dequeue('q');
 SELECT payload, attempts FROM redis_dequeue('q');
 SELECT count(*) FROM redis_dequeue('q');
 SELECT redis_queue_len('q'), redis_queue_len('q', 'reserved'), redis_queue_len('q', 'dead');
-SELECT length(redis_enqueue('r', 'later', NULL, 3600)), redis_queue_len('r', 'delayed'), redis_queue_len('r');
+SELECT length(redis_enqueue('r', 'later', NULL, 3600));
+SELECT redis_queue_len('r', 'delayed'), redis_queue_len('r');
 SELECT redis_lpush('queue:plain', 'from elsewhere');
 SELECT payload, attempts, length(id) FROM redis_dequeue('plain');
 SELECT CAST(redis_ack('q', 'unknown') AS integer), CAST(redis_nack('q', 'unknown') AS integer);
