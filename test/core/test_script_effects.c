@@ -3,12 +3,10 @@
  * REDIS_URL names.
  */
 #include "client.h"
-#include "redis.h"
 #include "test.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The keys of a queue, whose scripts are used here. */
 static const char *const side[] = {"jobs", "priority", "delayed", "reserved", "dead", "returned"};
@@ -347,41 +345,6 @@ static void test_full(void)
 	sr_client_free(c);
 }
 
-/* One node that has all slots: it refuses keys of two slots in one script, as any of a cluster does. */
-static void test_cluster(void)
-{
-	static const char *const cluster[] = {"--cluster-enabled", "yes", NULL};
-	redis					*r = redis_start(cluster);
-	sr_settings				 s;
-	sr_client				*c;
-	sr_inval				*q = sr_inval_new();
-	sr_flush_result			 flush;
-
-	if (r == NULL)
-		return;
-	s = settings(redis_url(r));
-	c = client(&s);
-	ask(c, "EVAL return(1) 0");
-	for (int first = 0; first < 16384; first += 14)
-	{
-		char line[256] = "CLUSTER ADDSLOTS";
-
-		for (int slot = first; slot < first + 14 && slot < 16384; slot++)
-			snprintf(line + strlen(line), sizeof line - strlen(line), " %d", slot);
-		ask(c, line);
-	}
-	for (int i = 0; i < 2000 && strcmp(ask(c, "SET ready 1"), "\"OK\"") != 0; i++)
-		usleep(10000);
-	push(q, "enqueue", "q", "one id1 - 0", 1);
-	push(q, "enqueue", "{t}q", "two id2 5 0", 1);
-	push(q, "enqueue", "q", "three id3 - 1000", 1);
-	sr_flush(c, q, 0, &flush);
-	CHECK(flushed(&flush, 3, 0, 0) && is(ask(c, "HLEN q:jobs{q}"), "2"), "in a cluster");
-	sr_inval_free(q);
-	sr_client_free(c);
-	redis_stop(r);
-}
-
 int main(void)
 {
 	if (!find_server())
@@ -393,6 +356,5 @@ int main(void)
 	test_unknown();
 	test_lost_reply();
 	test_full();
-	test_cluster();
 	return test_result();
 }
