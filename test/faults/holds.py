@@ -88,13 +88,16 @@ def no_answer_in_time():
     for engine in both(proxy.url, connect_timeout=1000, command_timeout=200):
         for call, _ in (("redis_lock('job', 30) IS NULL", None),) + TAKE:
             fresh(engine, proxy)
+            engine.value("SELECT CAST(%s AS integer)" % call)  # its script is known from now on
+            redis("FLUSHALL")
+            redis("HSET", "stock", "a", 5)
             engine.sql("BEGIN;")
             proxy.swallow()
             engine.fails("SELECT CAST(%s AS integer)" % call, "timeout")
             true(redis("DBSIZE") > 1, "Redis took it")
             proxy.heal()
             engine.sql("ROLLBACK;")
-            wait_for(lambda: engine.sql("SELECT redis_ping();") == "PONG", "Redis is reached again")
+            wait_for("Redis", lambda: engine.sql("SELECT redis_ping();") == "PONG")
             equal((call, stock()), (call, (5, 0)))
             equal((call, redis("EXISTS", "job", "idem:pay")), (call, 0))
     proxy.close()
