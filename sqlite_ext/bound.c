@@ -83,10 +83,15 @@ bool sq_holds_keep(sq_db *st, sr_err *err)
 	return kept;
 }
 
-/* In a commit, a rollback or close: nothing may be asked of SQLite. */
+/*
+ * In a commit, a rollback or close: nothing may be asked of SQLite. What Redis could not be told is in the
+ * client's backlog, and the courier goes on: at the latest it runs out by itself. A connection that closes
+ * (nothing of it is registered any more) sees to its backlog itself.
+ */
 static void end_some(sq_db *st, bool committed, int n)
 {
-	bool was = st->no_sql;
+	bool   was = st->no_sql;
+	size_t before = sr_client_backlog(st->client);
 
 	sq_holds_after_fork(st);
 	if (!sq_is_holding(st))
@@ -97,6 +102,8 @@ static void end_some(sq_db *st, bool committed, int n)
 	else
 		sr_holds_rollback_to(st->holds, st->client, n);
 	st->no_sql = was;
+	if (before == 0 && sr_client_backlog(st->client) > 0 && st->refs > 0)
+		sq_hand_over(st, true);
 }
 
 void sq_holds_committed(sq_db *st)

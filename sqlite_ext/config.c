@@ -242,17 +242,23 @@ static const setting *find(const char *name, size_t len)
 	return NULL;
 }
 
-/* A name given as a BLOB ends in no NUL. */
-static void unknown(const char *name, size_t len, sr_err *err)
+/* Names all there are, which is more than an sr_err holds. A name given as a BLOB ends in no NUL. */
+static void unknown(sqlite3_context *ctx, const char *name, size_t len)
 {
-	sr_buf known = {0};
+	sqlite3_str *said = sqlite3_str_new(NULL);
+	char		*text;
 
+	sqlite3_str_appendf(said, "%s: there is no setting \"%.*s\" (There are",
+						sr_class_word(SR_E_OPTION), (int) (len < 100 ? len : 100), name);
 	for (size_t i = 0; i < SETTINGS; i++)
-		if (!sr_buf_fmt(&known, "%s%s", i == 0 ? "There are: " : ", ", settings[i].name))
-			break;
-	sr_fail(err, SR_E_OPTION, known.data != NULL ? known.data : "", "there is no setting \"%.*s\"",
-			(int) (len < 100 ? len : 100), name);
-	sr_buf_free(&known);
+		sqlite3_str_appendf(said, "%s %s", i == 0 ? ":" : ",", settings[i].name);
+	sqlite3_str_appendall(said, ")");
+	text = sqlite3_str_finish(said);
+	if (text != NULL)
+		sqlite3_result_error(ctx, text, -1);
+	else
+		sqlite3_result_error_nomem(ctx);
+	sqlite3_free(text);
 }
 
 /* An empty text unsets. */
@@ -407,8 +413,8 @@ void sq_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	}
 	what = find(name, len);
 	if (what == NULL)
-		unknown(name, len, &err);
-	if (what != NULL && apply(st, what, value, value_len, &err))
+		unknown(ctx, name, len);
+	else if (apply(st, what, value, value_len, &err))
 		give(ctx, &st->settings, what);
 	else
 		sq_result_error(ctx, &err);

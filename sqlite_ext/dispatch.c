@@ -217,8 +217,7 @@ static void encourage(const sq_db *st)
 	sq_courier_wake(c);
 }
 
-/* The client's backlog goes to the courier. Without a thread it stays, and goes with the next call. */
-static uint64_t hand_over(sq_db *st, bool safe)
+uint64_t sq_hand_over(sq_db *st, bool safe)
 {
 	uint64_t number;
 
@@ -241,7 +240,7 @@ void sq_catch_up(sq_db *st)
 	if (sr_client_backlog(st->client) == 0)
 		settle(st);
 	else
-		hand_over(st, safe);
+		sq_hand_over(st, safe);
 }
 
 void sq_send(sq_db *st)
@@ -253,7 +252,7 @@ void sq_send(sq_db *st)
 	if (result.kept + result.lost > 0)
 		tell(st, &result, false);
 	if (sr_client_backlog(st->client) > 0)
-		hand_over(st, false);
+		sq_hand_over(st, false);
 }
 
 /*
@@ -285,7 +284,7 @@ uint64_t sq_deliver(sq_db *st, bool outboxed)
 	else
 		encourage(st);
 	if (sr_client_backlog(st->client) > 0)
-		number = hand_over(st, outboxed);
+		number = sq_hand_over(st, outboxed);
 	if (number == 0 && (result.kept > 0 || (result.lost > 0 && sr_class_is_outage(result.err.cls))))
 		return SQ_UNTAKEN;
 	return number;

@@ -311,6 +311,11 @@ uint64_t sq_courier_attempts(const sq_db *st, sr_err *failure);
 void sq_catch_up(sq_db *st);
 /* Deliver the queue, in no transaction; logs what could not be. */
 void sq_send(sq_db *st);
+/*
+ * The client's backlog goes to the courier. safe: it need not be kept at any price. The number by which to
+ * ask for it; 0: without a thread it stays, and goes with the next call.
+ */
+uint64_t sq_hand_over(sq_db *st, bool safe);
 /* A commit is near: it does not dial. Waits for commit_timeout at most. */
 void sq_prepare_delivery(sq_db *st);
 /*

@@ -7,8 +7,9 @@ import sqlite3
 from harness import Redis, equal, main, sqlite, temp_dir, test, true
 
 DETERMINISTIC, DIRECT_ONLY, INNOCUOUS = 0x800, 0x80000, 0x200000
-# These look for themselves who calls: outbox.py.
-FROM_TRIGGERS = {"redis_invalidate", "redis_invalidate_tag", "redis_invalidate_pattern", "redis_on_commit"}
+# These look for themselves who calls: outbox.py, jobs.py.
+FROM_TRIGGERS = {"redis_invalidate", "redis_invalidate_tag", "redis_invalidate_pattern", "redis_on_commit",
+                 "redis_enqueue", "redis_bullmq_add"}
 redis = Redis()
 
 
