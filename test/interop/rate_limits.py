@@ -154,8 +154,6 @@ class TokenBucket(Model):
 
 
 class Gcra(Model):
-    """Without a habit to have, and exact; redis-cell rounds its interval down to nanoseconds."""
-
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.interval = Fraction(self.period, self.most)
