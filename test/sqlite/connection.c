@@ -127,6 +127,35 @@ static void test_failed_close(void)
 	CHECK(sqlite3_close(db) == SQLITE_OK, "close at last");
 }
 
+/* Refused, because a statement is prepared: and what the transaction holds? */
+static bool close_is_refused(sqlite3 *db)
+{
+	sqlite3_stmt *rows = NULL;
+	bool		  refused;
+
+	sqlite3_prepare_v2(db, "SELECT 1", -1, &rows, NULL);
+	refused = sqlite3_close(db) == SQLITE_BUSY;
+	sqlite3_finalize(rows);
+	return refused;
+}
+
+static void test_failed_close_while_holding(void)
+{
+	sqlite3 *db = open_loaded(), *other = open_loaded();
+
+	run(db, "BEGIN; SELECT redis_xact_lock('held')");
+	CHECK(close_is_refused(db) && value(other, "SELECT redis_exists('held')") == 1,
+		  "a transaction that goes on still holds what it held");
+	CHECK(run(db, "SELECT redis_xact_lock('more'); ROLLBACK") == SQLITE_OK &&
+			  value(other, "SELECT redis_exists('held', 'more')") == 0,
+		  "and gives it back");
+	run(db, "BEGIN; SELECT redis_xact_lock('held')");
+	CHECK(close_is_refused(db) && run(db, "COMMIT") == SQLITE_OK &&
+			  value(db, "SELECT redis_exists('held')") == 0,
+		  "at the latest, the next call does");
+	CHECK(sqlite3_close(db) == SQLITE_OK && sqlite3_close(other) == SQLITE_OK, "close");
+}
+
 static void test_double_load(void)
 {
 	sqlite3 *db = open_loaded();
@@ -319,6 +348,7 @@ int main(int argc, char **argv)
 	sqlite3_config(SQLITE_CONFIG_LOG, keep_log, NULL);
 	test_close();
 	test_failed_close();
+	test_failed_close_while_holding();
 	test_double_load();
 	test_interrupt("SELECT redis_get('k')", "interrupt while waiting in a function");
 	test_interrupt("SELECT * FROM redis_scan", "interrupt while waiting in a table");
