@@ -229,14 +229,15 @@ def settings_and_transactions_that_cannot_be_used():
     shell = session()
     equal(shell.run("BEGIN READ ONLY; SELECT redis_enqueue('mail', 'read only') IS NOT NULL; COMMIT;"), "t")
     equal(payloads(shell), ["read only"])
-    # a URL that is none fails no row's change
-    shell.run("BEGIN; SET LOCAL sqlredis.url = ''; INSERT INTO users VALUES (9, 'ida');")
-    contains(shell.run("COMMIT;"), "outbox")
-    shell.run("SELECT redis_ping();")
-    wait_for("its delivery", lambda: length() == 1)
-    equal(payloads(shell), ["ida"])
-    contains(shell.run("BEGIN; SET LOCAL sqlredis.url = ''; SELECT redis_reserve('a', 'b', 1);"), "22023")
-    shell.run("ROLLBACK;")
+    # settings that cannot be used fail no row's change
+    for number, setting in enumerate(("url = ''", "passfile = '/nonexistent'")):
+        shell.run("BEGIN; SET LOCAL sqlredis.%s; INSERT INTO users VALUES (%d, 'ida');" % (setting, number))
+        contains(shell.run("COMMIT;"), "outbox")
+        shell.run("SELECT redis_ping();")
+        wait_for("its delivery", lambda: length() == 1)
+        equal(payloads(shell), ["ida"])
+        contains(shell.run("BEGIN; SET LOCAL sqlredis.%s; SELECT redis_reserve('a', 'b', 1);" % setting), "22023")
+        shell.run("ROLLBACK;")
     # plain payloads, for those who use LPUSH and BRPOP
     equal(shell.run("SET sqlredis.queue_mode = list; SELECT redis_enqueue('plain', 'p');"), "NULL")
     equal(redis("LRANGE", "queue:plain", 0, -1), [b"p"])
