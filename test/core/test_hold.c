@@ -85,6 +85,11 @@ static void test_stock(void)
 	CHECK(is(RESERVE(&t, "big", INT64_MAX), "~") &&
 			  is(ask(c, "HGET stock big"), "\"9214364837600034814\""),
 		  "not below zero, however large");
+	ask(c, "HSET stock big 9007199254740992");
+	CHECK(is(RESERVE(&t, "big", 9007199254740993), "~") &&
+			  is(ask(c, "HGET stock big"), "\"9007199254740992\""),
+		  "nor by one that a double does not tell");
+	ask(c, "HSET stock big 9214364837600034814");
 	CHECK(sr_holds_count(t.holds) == 3, "three are held");
 	CHECK(is(tx_commit(&t), ""), "commit");
 	CHECK(is(ask(c, "HMGET stock a big"), "[\"0\",\"9214364837600034814\"]") &&
@@ -187,6 +192,12 @@ static void test_kept(void)
 	lost("SET idem:pay done", "no longer held: the claim to \"idem:pay\"");
 	lost("RENAME stock idem:pay", "wrong type: WRONGTYPE");
 	lost("DEL stock:holds{stock}", "no longer held: what was reserved of \"stock\"");
+	FIRST(&t, "pay");
+	ask(c, "SET idem:pay pending:another");
+	tx_rollback(&t);
+	CHECK(is(ask(c, "GET idem:pay"), "\"pending:another\""), "another's claim is not given back");
+	t = tx_begin(c);
+	ask(c, "DEL idem:pay");
 	s.recipes.hold = 100000;
 	sr_client_configure(c, &s, &err);
 	ask(c, "HSET stock a 5");
