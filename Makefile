@@ -95,7 +95,7 @@ endif
 
 # ---- generated files -------------------------------------------------------------------------------
 
-build/generate: build/sql/generate.o $(CORE_LIB)
+build/generate: build/sql/generate.o build/sql/objects.o $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 docs: build/generate
