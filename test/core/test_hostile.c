@@ -280,6 +280,28 @@ static void call_one(sr_client *c, const sr_command *cmd, sr_err *err)
 	}
 }
 
+/*
+ * Those whose script does nothing when it is asked the same again, those that only read what they act on at
+ * commit, or read when their optional arguments are left out, and one that leaves out a number of its ids.
+ */
+static bool may_repeat(const sr_command *cmd)
+{
+	static const char *const names[] = {"redis_idempotent_result", "redis_ack", "redis_session_get",
+										"redis_bullmq_add"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(cmd->name, names[i]) == 0)
+			return true;
+	return strstr(cmd->name, "lock") != NULL;
+}
+
+/* They have an answer without Redis, or ask it nothing. */
+static bool need_not_fail(const sr_command *cmd)
+{
+	return strstr(cmd->name, "rate_limit") != NULL || strcmp(cmd->name, "redis_allow") == 0 ||
+		   strcmp(cmd->name, "redis_enqueue") == 0;
+}
+
 /* Whoever set the key anew in the meantime would lose what he wrote, and a count would be wrong. */
 static void test_not_twice(void)
 {
@@ -287,20 +309,24 @@ static void test_not_twice(void)
 	peer	   *p = peer_start(close_after, &seen);
 	sr_settings s = settings(peer_url(p));
 	sr_client  *c = client(&s);
+	sr_inval   *effects = sr_inval_new();
+	sr_bound	bound = {.queue = effects};
 
 	for (size_t i = 0; i < sr_command_count; i++)
 	{
 		const sr_command *cmd = &sr_commands[i];
 		sr_err			  err = {0};
 
-		/* those of locks look afterwards whose token is there */
 		if ((cmd->group != SR_GROUP_WRITE && cmd->group != SR_GROUP_ADMIN) ||
-			(cmd->flags & (SR_ENGINE | SR_AGGREGATE | SR_READ)) ||
-			strstr(cmd->name, "lock") != NULL)
+			(cmd->flags & (SR_ENGINE | SR_AGGREGATE | SR_READ)) || may_repeat(cmd))
 			continue;
 		seen = 0;
+		sr_client_bind(c, &bound);
 		call_one(c, cmd, &err);
-		if (seen != 1 || err.cls != SR_E_LOST || strstr(err.msg, "unknown") == NULL)
+		sr_client_bind(c, NULL);
+		if (need_not_fail(cmd)
+				? seen > 1
+				: seen != 1 || err.cls != SR_E_LOST || strstr(err.msg, "unknown") == NULL)
 		{
 			printf("# %d times: %s\n", seen, err.msg);
 			CHECK(false, cmd->name);
@@ -308,6 +334,7 @@ static void test_not_twice(void)
 	}
 	CHECK(true, "nothing that writes is sent twice");
 	sr_client_free(c);
+	sr_inval_free(effects);
 	peer_stop(p);
 }
 
