@@ -2,8 +2,8 @@
  * host.h - what a host (PostgreSQL backend, SQLite connection, test program) lends the core.
  *
  * The core opens sockets and moves bytes; it never sleeps or logs by itself, and every deadline of its is
- * on the host's clock (only the latency histogram reads a finer one). Every callback returns: none may
- * raise, longjmp or exit through the core.
+ * on the host's clock (only latencies are measured by a finer one, and days by the calendar's). Every
+ * callback returns: none may raise, longjmp or exit through the core.
  */
 #ifndef SQLREDIS_HOST_H
 #define SQLREDIS_HOST_H

@@ -8,7 +8,6 @@
  */
 #include "shared.h"
 
-#include "port/atomics.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
