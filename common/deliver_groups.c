@@ -83,12 +83,13 @@ static bool write_script(sr_delivery *d, const char *data, size_t len, sr_argv *
 	script		s;
 	char		sha1[41];
 	const char *key;
-	size_t		key_len, count, id;
+	size_t		key_len, count, id, pos;
 
 	read_script(data, len, &s);
-	if (!sr_effects_argument(data, len, &(size_t){s.pos}, &key, &key_len) ||
-		!sr_buf_reserve(names,
-						sizeof sha1 + 32 + sizeof SR_DONE_WORD + 2 * SR_COMMANDS_ID + key_len))
+	pos = s.pos;
+	if (!sr_effects_argument(data, len, &pos, &key, &key_len) ||
+		!sr_buf_reserve(names, sizeof sha1 + 32 + sizeof SR_DONE_WORD +
+								   2 * (size_t) SR_COMMANDS_ID + key_len))
 		return false;
 	if (d->texts || !sr_script_digest(s.text, strlen(s.text), sha1, NULL))
 	{
