@@ -159,6 +159,11 @@ def a_standby_that_is_promoted():
     redis("SET", "t:9", "old")
     equal(standby.sql("SELECT redis_invalidate('t:9')", "d"), "1")
     equal(redis("EXISTS", "t:9"), 0)
+    # what a transaction holds, and what it queues without an outbox to write to
+    equal(standby.sql("BEGIN; SELECT redis_xact_lock('l'), redis_idempotent('i'); SAVEPOINT s; SELECT "
+                      "redis_idempotent('j'); ROLLBACK TO s; SELECT redis_enqueue('q', 'x') IS NOT NULL; COMMIT",
+                      "d"), "t|t\nt\nt")
+    equal((redis("EXISTS", "l", "idem:j"), redis("GET", "idem:i"), redis("LLEN", "queue:q")), (0, b"done", 1))
     end(primary.process, signal.SIGQUIT)
     redis("SET", "t:1", "old")
     standby.sql("SELECT pg_promote()")
