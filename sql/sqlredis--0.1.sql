@@ -1686,7 +1686,7 @@ CREATE FUNCTION redis_idempotent(key text, ttl double precision DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'pg_redis_idempotent';
 REVOKE ALL ON FUNCTION redis_idempotent(text, double precision) FROM PUBLIC;
 COMMENT ON FUNCTION redis_idempotent(text, double precision) IS
-	'Whether this is the first time: true for one transaction of all that ask for the key within ttl seconds (a day) after it committed.';
+	'Whether this is the first time: true for one transaction of all that ask for the key within ttl seconds (a day) after it committed; false for the second call of that transaction, too.';
 
 CREATE FUNCTION redis_idempotent_result(key text, result text DEFAULT NULL)
 	RETURNS text
