@@ -285,6 +285,24 @@ def a_hold_that_ran_out_refuses_the_commit():
 
 
 @test
+def a_release_that_is_refused():
+    """SQLite rolls back, and goes on in a transaction that is empty."""
+    start()
+    db = connect(new_file())
+    db.execute("SAVEPOINT s")
+    equal(db.execute("SELECT redis_xact_lock('lock'), redis_idempotent('claim')").fetchone(), (1, 1))
+    db.execute("INSERT INTO t VALUES (10, 0)")
+    redis("DEL", "idem:claim")
+    refused(db, "RELEASE s", "no longer held: ")
+    equal((is_locked(), claim(), db.in_transaction), (False, None, True))
+    equal(value(db, "SELECT count(*) FROM t WHERE id = 10"), 0)
+    equal(value(db, "SELECT redis_xact_lock('lock')"), 1)
+    db.execute("ROLLBACK")
+    true(not is_locked())
+    db.close()
+
+
+@test
 def once_it_is_committed_it_stays():
     """A claim that was kept lasts as long as was asked for, not as long as the hold."""
     start()

@@ -212,7 +212,7 @@ def redis_hangs_between_a_call_and_the_commit():
     db = connect(new_file(), own.url, commit_timeout=200)
     take(db)
     own.freeze()
-    refused(db, "COMMIT", "timeout")
+    refused(db, "COMMIT", "timeout: no reply from Redis within commit_timeout")
     equal((db.in_transaction, value(db, "SELECT count(*) FROM t WHERE id = 10")), (False, 0))
     own.thaw()
     other = connect(":memory:", own.url)
