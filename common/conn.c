@@ -200,7 +200,10 @@ static sr_reply *call(sr_client *c, const sr_argv *cmd, unsigned flags, int64_t 
 		sr_reply_free(s.reply);
 		if (err->cls == SR_E_LOST && attempt == 0 &&
 			(x.sent == 0 || (flags & SR_SAFE_TO_RESEND) != 0))
+		{
+			c->resent = c->resent || x.sent > 0;
 			continue;
+		}
 		explain(c, cmd, flags, x.sent, err);
 		return NULL;
 	}
@@ -239,6 +242,7 @@ sr_reply *sr_client_call(sr_client *c, const sr_argv *cmd, unsigned flags, int64
 
 	if (err == NULL)
 		err = &own;
+	c->resent = false;
 	return checked(c, call_and_count(c, cmd, flags, extra_wait, err), err);
 }
 
@@ -277,6 +281,7 @@ sr_reply *sr_client_eval(sr_client *c, const char *script, const char *sha1, int
 		argv[i + 3] = keys_and_args->argv[i];
 		lengths[i + 3] = keys_and_args->argvlen[i];
 	}
+	c->resent = false;
 	reply = call_and_count(c, &cmd, flags, 0, err);
 	if (is_noscript(reply))
 	{

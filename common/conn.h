@@ -160,6 +160,7 @@ struct sr_client
 	sr_day		   *day;		 /* likewise */
 	const sr_bound *bound;		 /* what sr_client_bind said */
 	sr_class		rate_warned; /* rate.c: why limits were not counted, as was warned; SR_OK */
+	bool			resent;		 /* the last call was sent, lost, and made again, or tried to */
 	char			in[SR_READ_SIZE];
 };
 

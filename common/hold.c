@@ -228,13 +228,14 @@ void sr_hold_owe(sr_client *c, sr_hold kind, const sr_argv *keys, const sr_argv 
 	/* a job needs nothing: it is handed out again when its time is over */
 	if (script == NULL || c->flushing || sr_inval_count(c->backlog) >= c->settings.pending_max)
 		return;
+	sr_inval_release(c->backlog, -1); /* what may have been sent is nothing to join */
 	if (sr_inval_push_script(c->backlog, script, keys, args, 0) != SR_PUSH_NO_MEMORY)
 		sr_client_count_command(c);
 }
 
-bool sr_hold_unknown(sr_class cls)
+bool sr_hold_unknown(const sr_client *c, sr_class cls)
 {
-	return cls == SR_E_LOST || cls == SR_E_TIMEOUT || cls == SR_E_INTERRUPTED ||
+	return c->resent || cls == SR_E_LOST || cls == SR_E_TIMEOUT || cls == SR_E_INTERRUPTED ||
 		   cls == SR_E_PROTOCOL;
 }
 

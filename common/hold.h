@@ -28,8 +28,8 @@ void sr_holds_forget_last(sr_holds *h);
  * the next call over this client, or by whoever takes over its backlog.
  */
 void sr_hold_owe(sr_client *c, sr_hold kind, const sr_argv *keys, const sr_argv *args);
-/* Redis may have done what failed with cls. */
-bool sr_hold_unknown(sr_class cls);
+/* Redis may have done what the last call asked, which failed with cls. */
+bool sr_hold_unknown(const sr_client *c, sr_class cls);
 
 /*
  * The scripts of a kind (NULL: none) and where they are. give_back, by hold.c, with the keys and args that it

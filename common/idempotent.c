@@ -120,7 +120,7 @@ static int claim(sr_client *c, const sr_bound *bound, const sr_line *line, int64
 		sr_hold_owe(c, SR_HOLD_CLAIM, &key, &args);
 		first = -1;
 	}
-	else if (first < 0 && sr_hold_unknown(err->cls))
+	else if (first < 0 && sr_hold_unknown(c, err->cls))
 		sr_hold_owe(c, SR_HOLD_CLAIM, &key, &args);
 	if (first != 1)
 		sr_holds_forget_last(bound->holds);

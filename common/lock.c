@@ -143,7 +143,7 @@ static int acquire(sr_client *c, const taking *t, sr_err *err)
 		int64_t until =
 			now + pause / 2 + (int64_t) (sr_client_random(c) % (uint64_t) (pause / 2 + 1));
 
-		unknown = got < 0 && (unknown || sr_hold_unknown(err->cls));
+		unknown = got < 0 && (unknown || sr_hold_unknown(c, err->cls));
 		if (got > 0 || (got == 0 && now >= deadline))
 			return got;
 		if ((got < 0 && (!unknown || err->cls == SR_E_INTERRUPTED)) || now >= deadline ||

@@ -112,7 +112,7 @@ static sr_reply *take(sr_client *c, const sr_bound *bound, const sr_line *line, 
 		return NULL;
 	}
 	reply = sr_script_call(c, reserve_script, 2, &line->argv, SR_SAFE_TO_RESEND, err);
-	owed = reply == NULL && sr_hold_unknown(err->cls);
+	owed = reply == NULL && sr_hold_unknown(c, err->cls);
 	if (reply != NULL && reply->kind == SR_BULK && !sr_bound_queue(c, "settle", &keys, &hold, err))
 	{
 		sr_reply_free(reply);

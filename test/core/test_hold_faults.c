@@ -2,12 +2,14 @@
  * test_hold_faults.c - what a transaction holds when the connection breaks, Redis is away or answers too late;
  * and in a cluster. Redis is the test's own.
  */
+#include "peer.h"
 #include "redis.h"
 #include "test.h"
 #include "transaction.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One hold of each kind, over a stock of 5. */
 static transaction take_all(sr_client *c)
@@ -138,6 +140,78 @@ static void test_interrupted(void)
 	sr_client_free(c);
 }
 
+/* What is owed may have been sent, and its answer lost: what is owed later is given back all the same. */
+static void test_owed_later(void)
+{
+	sr_settings s;
+	sr_client  *c = fresh(&s), *other = client(&s);
+	int64_t		until = host_now(&state) + 30000;
+	transaction t = take_all(c);
+
+	kill_others();
+	tx_rollback(&t);
+	ask(c, "PING"); /* Redis knows the script, and runs it at once from now on */
+	t = tx_begin(c);
+	IN(&t, "redis_reserve", TEXT("stock"), TEXT("a"), INT(1));
+	tx_savepoint(&t);
+	IN(&t, "redis_reserve", TEXT("stock"), TEXT("a"), INT(2));
+	kill_others();
+	tx_rollback_to(&t);
+	CHECK(sr_client_connect(c, 0, NULL) && sr_client_backlog(c) == 1, "one is owed");
+	state.interrupt = 0;
+	CHECK(has(ask(c, "PING"), "interrupted: ") && sr_client_backlog(c) == 1, "and sent");
+	state.interrupt = -1;
+	while (!is(ask(other, "HGET stock a"), "\"4\"") && host_now(&state) < until)
+		;
+	tx_rollback(&t);
+	while (sr_client_backlog(c) > 0 && host_now(&state) < until)
+		ask(c, "PING");
+	CHECK(given_back(other), "each is given back once");
+	sr_client_free(other);
+	sr_client_free(c);
+}
+
+/* Before it can answer a script it is gone, and nobody is there any more. */
+static const char *vanish(void *ctx, const char *command)
+{
+	if (strncmp(command, "EVALSHA", 7) != 0)
+		return "+OK\r\n";
+	unlink(ctx);
+	return NULL;
+}
+
+/* Sent, and not to be asked again: Redis may have done it. */
+static void test_vanished(void)
+{
+	for (int i = 0; i < 4; i++)
+	{
+		char		path[64], url[80];
+		peer	   *p;
+		sr_settings s;
+		sr_client  *c;
+		transaction t;
+		const char *got;
+
+		snprintf(path, sizeof(path), "/tmp/sqlredis-peer-%d-%d", (int) getpid(), i);
+		snprintf(url, sizeof(url), "redis+unix://%s", path);
+		p = peer_start_at(path, vanish, path);
+		s = settings(url);
+		c = client(&s);
+		t = tx_begin(c);
+		got = i == 0   ? CALL(c, "redis_lock", TEXT("job"), INT(3600))
+			  : i == 1 ? IN(&t, "redis_xact_lock", TEXT("job"))
+			  : i == 2 ? IN(&t, "redis_idempotent", TEXT("pay"))
+					   : IN(&t, "redis_reserve", TEXT("stock"), TEXT("a"), INT(2));
+		if (!has(got, "connection") || sr_client_backlog(c) != 1)
+			CHECK(false, "what Redis may have given before it vanished is owed");
+		tx_rollback(&t);
+		sr_client_free(c);
+		unlink(path);
+		peer_stop(p);
+	}
+	CHECK(true, "what Redis may have given before it vanished is owed");
+}
+
 /* A server that hangs: a rollback waits for commit_timeout and no longer. */
 static void test_hung(void)
 {
@@ -259,6 +333,8 @@ int main(void)
 	test_broken();
 	test_read_only();
 	test_interrupted();
+	test_owed_later();
+	test_vanished();
 	test_hung();
 	test_many();
 	test_cluster();
