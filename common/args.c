@@ -123,16 +123,15 @@ bool sr_line_key(sr_line *line, const char *key, size_t len, sr_err *err)
 
 bool sr_line_recipe_key(sr_line *line, const char *prefix, const sr_value *name, sr_err *err)
 {
-	size_t len = strlen(prefix);
-	char  *whole = own(line, line->prefix_len + len + name->len);
+	sr_buf whole = {0};
 
-	if (whole == NULL)
+	if (!sr_buf_add(&whole, line->prefix, line->prefix_len) || !sr_buf_str(&whole, prefix) ||
+		!sr_buf_add(&whole, name->data, name->len))
+	{
+		sr_buf_free(&whole);
 		return sr_fail_memory(err);
-	memcpy(whole, line->prefix, line->prefix_len);
-	memcpy(whole + line->prefix_len, prefix, len);
-	if (name->len > 0)
-		memcpy(whole + line->prefix_len + len, name->data, name->len);
-	return sr_line_add(line, whole, line->prefix_len + len + name->len, err);
+	}
+	return sr_line_keep(line, whole.data, err) && sr_line_add(line, whole.data, whole.len, err);
 }
 
 /* prefix (escaped: it is no pattern) followed by the caller's pattern. */

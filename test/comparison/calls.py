@@ -17,6 +17,16 @@ ELSEWHERE = {
     "redis_stats": "about the session", "redis_url": "about the session",
     "redis_version": "about the library", "redis_config": "about the session",
     "redis_grant": "about roles: test/pg", "redis_revoke": "about roles",
+    "redis_stats_total": "about all sessions: test/pg", "redis_stats_reset": "about all sessions",
+    # no command of Redis that one could compare with
+    **dict.fromkeys(("redis_lock_fence", "redis_xact_lock"), "test/core, test/interop/locks.py"),
+    **dict.fromkeys(("redis_rate_limit", "redis_rate_limit_peek", "redis_rate_limit_reset", "redis_rate_limit_override",
+                     "redis_rate_limit_tier", "redis_allow"), "test/interop/rate_limits.py"),
+    **dict.fromkeys(("redis_idempotent", "redis_idempotent_result", "redis_reserve"), "at commit"),
+    **dict.fromkeys(("redis_enqueue", "redis_dequeue", "redis_ack", "redis_nack", "redis_queue_len"),
+                    "test/core, test/faults/queue_kills.py"),
+    "redis_bullmq_add": "test/interop/bullmq.py",
+    **dict.fromkeys(("redis_session_set", "redis_session_get", "redis_session_destroy"), "test/core"),
 }
 SELDOM = {"redis_flushdb": 0.05, "redis_blpop": 0.3, "redis_brpop": 0.3, "redis_dbsize": 0.3, "redis_ping": 0.2,
           "redis_publish": 0.3}
