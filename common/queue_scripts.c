@@ -9,6 +9,9 @@
  * Nothing may be lost in between: a job is written where it goes before it is taken from where it is. What
  * would be refused, because memory is short or a key is something else, is so at the first write.
  *
+ * Times have fractions of a ms: jobs of one ms keep their order, and those of one script, which has one time,
+ * are told apart by their number.
+ *
  * A marker in a list that is otherwise empty wakes those who wait for an element, as a job with a priority
  * and a delayed one put none there. The script that takes a job throws it away, and puts another one for
  * the next consumer as long as there are jobs that are not in the list.
@@ -24,8 +27,9 @@
 	"local JOB, WAKE = '" SR_QUEUE_WORD "job:', '" SR_QUEUE_WORD "wake' "                          \
 	"local call = redis.call "                                                                     \
 	"local time = call('TIME') "                                                                   \
-	"local now = time[1] * 1000 + math.floor(time[2] / 1000) "                                     \
+	"local now = time[1] * 1000 + time[2] / 1000 "                                                 \
 	"local function whole(n) return string.format('%.0f', n) end "                                 \
+	"local function ms(n) return string.format('%.3f', n) end "                                    \
 	"local function read(id) "                                                                     \
 	"local record = call('HGET', jobs, id) "                                                       \
 	"if not record then return nil end "                                                           \
@@ -69,7 +73,7 @@
 	"call('LPUSH', dead, job.payload) "                                                            \
 	"forget(job) "                                                                                 \
 	"elseif job and delay > 0 then "                                                               \
-	"call('ZADD', delayed, whole(now + delay), id) "                                               \
+	"call('ZADD', delayed, ms(now + delay), id) "                                                  \
 	"wake() "                                                                                      \
 	"elseif job then push('RPUSH', job) end "                                                      \
 	"call('ZREM', reserved, id) "                                                                  \
@@ -82,18 +86,17 @@
 const char sr_queue_take_script[] = SR_CALL_SCRIPT(
 	LIBRARY GIVE_BACK
 	"local visibility, limit = tonumber(ARGV[1]), tonumber(ARGV[2]) "
-	"for _, id in ipairs(call('ZRANGEBYSCORE', delayed, '-inf', whole(now), 'LIMIT', 0, " SOME
-	")) do "
+	"for _, id in ipairs(call('ZRANGEBYSCORE', delayed, '-inf', ms(now), 'LIMIT', 0, " SOME ")) do "
 	"local job = read(id) "
 	"if job then push('LPUSH', job) end "
 	"call('ZREM', delayed, id) "
 	"end "
-	"local late = call('ZRANGEBYSCORE', reserved, '-inf', whole(now), 'LIMIT', 0, " SOME ") "
+	"local late = call('ZRANGEBYSCORE', reserved, '-inf', ms(now), 'LIMIT', 0, " SOME ") "
 	"for i = #late, 1, -1 do give_back(late[i], 0, limit) end "
 	"local function take(job) "
 	"job.attempts = job.attempts + 1 "
 	"write(job) "
-	"call('ZADD', reserved, whole(now + visibility), job.id) "
+	"call('ZADD', reserved, ms(now + visibility), job.id) "
 	"return {job.id, job.payload, job.attempts} "
 	"end "
 	"local function leave(taken) "
@@ -130,7 +133,7 @@ const char sr_queue_take_script[] = SR_CALL_SCRIPT(
 	"end "
 	"if not due then return -1 end "
 	"if ARGV[4] == '1' then wake() end "
-	"return math.max(1, due - now) ");
+	"return math.max(1, math.ceil(due - now)) ");
 
 const char sr_queue_nack_script[] =
 	SR_CALL_SCRIPT(LIBRARY GIVE_BACK "if not call('ZSCORE', reserved, ARGV[1]) then return 0 end "
@@ -146,13 +149,13 @@ const char sr_queue_return_script[] = SR_CALL_SCRIPT(
 /* One whose time has come waits, though nobody has looked since. */
 const char sr_queue_len_script[] =
 	SR_CALL_SCRIPT(LIBRARY "if ARGV[1] == 'delayed' then "
-						   "return call('ZCOUNT', delayed, '(' .. whole(now), '+inf') end "
+						   "return call('ZCOUNT', delayed, '(' .. ms(now), '+inf') end "
 						   "if ARGV[1] == 'reserved' then return call('ZCARD', reserved) end "
 						   "if ARGV[1] == 'dead' then return call('LLEN', dead) end "
 						   "local listed = call('LLEN', queue) "
 						   "if call('LINDEX', queue, -1) == WAKE then listed = listed - 1 end "
 						   "return listed + call('ZCARD', priority) + "
-						   "call('ZCOUNT', delayed, '-inf', whole(now)) ");
+						   "call('ZCOUNT', delayed, '-inf', ms(now)) ");
 
 /* A job that is there already came by another way: the id is its own. */
 const char sr_enqueue_script[] = SR_COMMIT_SCRIPT(
@@ -167,7 +170,7 @@ const char sr_enqueue_script[] = SR_COMMIT_SCRIPT(
 			"count = count + 1 "
 			"write(job) "
 			"if tonumber(delay) == 0 then return push('LPUSH', job) end "
-			"call('ZADD', delayed, whole(now + tonumber(delay)), id) "
+			"call('ZADD', delayed, ms(now + tonumber(delay) + count / 1000), id) "
 			"wake() "
 			"end ");
 

@@ -28,6 +28,30 @@ static void test_delays(void)
 	sr_client_free(c);
 }
 
+/* Jobs that are due at one time are served as they came, those of one transaction, too. */
+static void test_delays_in_order(void)
+{
+	sr_settings s;
+	sr_client  *c = fresh(&s);
+	transaction t = tx_begin(c);
+	char		text[32];
+	bool		good = true;
+
+	for (int i = 0; i < 100; i++)
+	{
+		snprintf(text, sizeof text, "%d", i);
+		IN(&t, "redis_enqueue", TEXT("q"), TEXT(text), NONE, FLOAT(0.1));
+	}
+	tx_commit(&t);
+	for (int i = 0; i < 100; i++)
+	{
+		snprintf(text, sizeof text, "%d|1", i);
+		good = is(wait_for(c, 20), text) && good;
+	}
+	CHECK(good, "first come, first served, with a delay, too");
+	sr_client_free(c);
+}
+
 /* ---- waiting ---- */
 
 static struct
@@ -312,6 +336,7 @@ int main(int argc, char **argv)
 	if (!find_server())
 		return 1;
 	test_delays();
+	test_delays_in_order();
 	test_wake();
 	test_polling();
 	test_errors();
