@@ -19,7 +19,7 @@ ELSEWHERE = {
     "redis_grant": "about roles: test/pg", "redis_revoke": "about roles",
     "redis_stats_total": "about all sessions: test/pg", "redis_stats_reset": "about all sessions",
     # no command of Redis that one could compare with
-    **dict.fromkeys(("redis_lock_fence", "redis_xact_lock"), "test/core, test/interop/locks.py"),
+    **dict.fromkeys(("redis_lock", "redis_lock_fence", "redis_xact_lock"), "test/core, test/interop/locks.py"),
     **dict.fromkeys(("redis_rate_limit", "redis_rate_limit_peek", "redis_rate_limit_reset", "redis_rate_limit_override",
                      "redis_rate_limit_tier", "redis_allow"), "test/interop/rate_limits.py"),
     **dict.fromkeys(("redis_idempotent", "redis_idempotent_result", "redis_reserve"), "at commit"),
@@ -194,10 +194,6 @@ class Generator:
         call = self.many(function)
         call.args += self.rng.choice([[], [None], ["return"], ["return"], ["raise"]])
         return call
-
-    def redis_lock(self, function):
-        return Call(function, [self.rng.choice(ALL_KEYS), *self.rng.choice([[], [None], [100], [3600.5, 0],
-                                                                             [None, 0.01]])])
 
     def redis_lock_extend(self, function):
         return Call(function, [self.rng.choice(ALL_KEYS), self.rng.choice(MEMBERS),

@@ -279,12 +279,6 @@ class Reference(Model):
     def redis_srandmember(self, call, got):
         return self._chosen(call, got, "SISMEMBER")
 
-    def redis_lock(self, call, got):
-        token = got[1] if got[0] == "value" and got[1] is not None else b"token"
-        ttl = call.args[1] if len(call.args) > 1 and call.args[1] is not None else 30
-        reply = self.ask("SET", self.key(call.args[0]), bytes(token), "NX", "PX", int(ttl * 1000))
-        return "value", None if reply is None else Text(token)
-
     def redis_unlock(self, call, _got):
         reply = self.ask("EVAL", IF_HELD % "'del', KEYS[1]", 1, self.key(call.args[0]), call.args[1])
         return self.error(reply) if isinstance(reply, cli.Error) else ("value", bool(reply))
