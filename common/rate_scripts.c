@@ -20,6 +20,9 @@
 /*
  * Before Redis 7 an error that a script hands on begins with the script's name and line; and of what
  * redis.call raises, the class could not be told.
+ *
+ * A hash in place of the limit is the state of a key that was given this name: names may be anybody's, and
+ * shall not lock others out.
  */
 #define BEGIN(algorithm)                                                                           \
 	"local max, period, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]) "           \
@@ -28,7 +31,10 @@
 	"return {err = string.gsub(e.err, '^@user_script: ?%d+: ?%-?', '')} end "                      \
 	"local function text(n) return string.format('%.0f', n) end "                                  \
 	"local own = redis.pcall('GET', KEYS[2]) "                                                     \
-	"if type(own) == 'table' then return fail(own) end "                                           \
+	"if type(own) == 'table' then "                                                                \
+	"if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then return fail(own) end "                       \
+	"own = false "                                                                                 \
+	"end "                                                                                         \
 	"if own then max = string.find(own, '^%d+$') and tonumber(own) end "                           \
 	"if not max or max > 9007199254740992 then "                                                   \
 	"return {err = 'ERR the key\\'s limit of its own is no number of requests'} end "              \

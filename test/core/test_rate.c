@@ -179,6 +179,11 @@ static void test_override(void)
 	CHECK(has(take(c, "sliding", 1), "the key's limit of its own is no number"), "no number");
 	lua(c, "redis.call('DEL', 'rl:k:limit{rl:k}') redis.call('SADD', 'rl:k:limit{rl:k}', 1)");
 	CHECK(has(take(c, "fixed", 1), "wrong type: WRONGTYPE"), "no string");
+	lua(c, "redis.call('FLUSHALL')");
+	CALL(c, "redis_allow", TEXT("k:limit{rl:k}"), INT(1), LONG);
+	CHECK(is(lua(c, "return redis.call('TYPE', 'rl:k:limit{rl:k}').ok"), "\"hash\"") &&
+			  is(take(c, "sliding", 1), "t 2 ok"),
+		  "a key that is called like another's limit");
 	lua(c, "redis.call('FLUSHALL') redis.call('SET', 'rl:k', 1)");
 	CHECK(has(take(c, "gcra", 1), "wrong type: WRONGTYPE"), "no hash");
 	sr_client_free(c);
