@@ -193,6 +193,29 @@ def together(lite, postgres):
     lite("SELECT redis_incr('visitors') AS visitors", "3")
 
 
+def tickets(lite, postgres):
+    chapter("Three tickets, one payment, one job")
+    postgres("SELECT redis_hset('tickets', 'concert', 3) AS fields", "1")
+    say("a purchase that rolls back: the payment's key and the tickets are given back, and there is no job")
+    for statement, expect in (
+            ("BEGIN", None), ("SELECT redis_idempotent('payment:7f3a') AS first", "t"),
+            ("SELECT redis_reserve('tickets', 'concert', 2) AS tickets_left", "1"),
+            ("SELECT redis_enqueue('mail', '{\"order\": 7}') IS NOT NULL AS queued", "t"), ("ROLLBACK", None),
+            ("SELECT redis_hget('tickets', 'concert') AS tickets, redis_queue_len('mail') AS jobs", r"3\D+0")):
+        postgres(statement, expect)
+    say("and one from SQLite that commits")
+    for statement, expect in (
+            ("BEGIN", None), ("SELECT redis_idempotent('payment:7f3a') AS first", "1"),
+            ("SELECT redis_reserve('tickets', 'concert', 2) AS tickets_left", "1"),
+            ("SELECT redis_enqueue('mail', '{\"order\": 7}') IS NOT NULL AS queued", "1"), ("COMMIT", None)):
+        lite(statement, expect)
+    say("the same payment again, from elsewhere; and a consumer")
+    postgres("SELECT redis_idempotent('payment:7f3a') AS first", "f")
+    postgres("SELECT payload, attempts, redis_ack('mail', id) AS done FROM redis_dequeue('mail')", r"order.*1.*t")
+    say("ten requests a minute: the tier called strict")
+    postgres("SELECT allowed, remaining, reason FROM redis_rate_limit_tier('strict', '192.0.2.1')", r"t\D+9.*ok")
+
+
 def outage(redis, lite, postgres):
     chapter("Redis is down")
     say("a row is cached again, Redis saves its data to disk, and goes away")
@@ -243,6 +266,7 @@ def main():
     invalidation("pg", postgres)
     coherent(postgres)
     together(lite, postgres)
+    tickets(lite, postgres)
     outage(redis, lite, postgres)
     chapter("That was it; the private servers are being stopped")
 
