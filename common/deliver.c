@@ -185,7 +185,7 @@ static int next_command(void *ctx, sr_argv *out)
 	batch		 b;
 	bool		 ok;
 
-	if (d->stop || !next_batch(d, &d->asked, &b) || !sr_delivery_in_time(d))
+	if (d->stop || d->again || !next_batch(d, &d->asked, &b) || !sr_delivery_in_time(d))
 		return 0;
 	*out = (sr_argv){.argv = d->line->argv, .argvlen = d->line->lengths};
 	switch (b.kind)
@@ -273,9 +273,10 @@ static void on_reply(void *ctx, sr_reply *reply)
 		b.count = 0; /* cannot be: exchange.c counts replies */
 	else if (d->again)
 		d->answered = before;
-	else if (b.kind == SR_EFFECT_SCRIPT && !d->texts && is_noscript(reply))
+	else if (b.kind == SR_EFFECT_SCRIPT && d->unknown != b.from + 1 && is_noscript(reply))
 	{
-		d->again = true;
+		d->again = true; /* with its text, which those behind it find there */
+		d->unknown = b.from + 1;
 		d->answered = before;
 	}
 	else if (d->redo)
@@ -312,7 +313,6 @@ static bool ask_rest(sr_delivery *d, int *failures, bool *more)
 	bool		ok = sr_delivery_exchange(d, &x, &err);
 
 	*more = d->again;
-	d->texts = d->texts || d->again;
 	d->again = false;
 	if (ok)
 		return true;
@@ -333,6 +333,7 @@ static void send_phase(sr_delivery *d)
 
 	d->asked = d->answered = (sr_progress){0};
 	d->redo = d->accepted = d->again = false;
+	d->unknown = 0;
 	while (more && sr_delivery_ready(d))
 	{
 		if (!ask_rest(d, &failures, &more))

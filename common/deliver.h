@@ -41,10 +41,10 @@ typedef struct sr_delivery
 	bool			 alone; /* one effect a command, and a key apart from its entry */
 	sr_progress		 asked, answered;
 	bool			 accepted; /* alone: the key whose entry is next was */
-	bool			 texts;	   /* Redis does not know all scripts: each goes as its text */
-	bool	  again;	/* one was unknown: it and what was asked behind it is to be asked again */
-	bool	  redo;		/* what stood before was not done: nothing behind it counts */
-	bool	  stop;		/* Redis is not able to now: ask no more */
+	size_t	  unknown; /* 1 + the SCRIPT that goes as its text, as Redis did not know it; 0: none */
+	bool	  again;   /* one was unknown: it and what was asked behind it is to be asked again */
+	bool	  redo;	   /* what stood before was not done: nothing behind it counts */
+	bool	  stop;	   /* Redis is not able to now: ask no more */
 	bool	  done_any; /* something is no longer owed */
 	bool	  forgot;	/* no memory for kept or singles: everything is owed still */
 	sr_inval *kept;		/* not done, in order; NULL until needed */

@@ -77,7 +77,7 @@ static bool write_commands(sr_delivery *d, const char *data, size_t len, sr_argv
 }
 
 /* EVALSHA, or EVAL where Redis does not know the script, or nobody here can compute its name. */
-static bool write_script(sr_delivery *d, const char *data, size_t len, sr_argv *cmd)
+static bool write_script(sr_delivery *d, size_t i, const char *data, size_t len, sr_argv *cmd)
 {
 	sr_buf	   *names = &d->c->scratch;
 	script		s;
@@ -91,7 +91,7 @@ static bool write_script(sr_delivery *d, const char *data, size_t len, sr_argv *
 		!sr_buf_reserve(names, sizeof sha1 + 32 + sizeof SR_DONE_WORD +
 								   2 * (size_t) SR_COMMANDS_ID + key_len))
 		return false;
-	if (d->texts || !sr_script_digest(s.text, strlen(s.text), sha1, NULL))
+	if (d->unknown == i + 1 || !sr_script_digest(s.text, strlen(s.text), sha1, NULL))
 	{
 		sr_delivery_word(d, cmd, "EVAL");
 		sr_delivery_word(d, cmd, s.text);
@@ -111,7 +111,7 @@ static bool write_script(sr_delivery *d, const char *data, size_t len, sr_argv *
 	if (!write_id(names, data, key, key_len))
 		return false;
 	sr_delivery_add(d, cmd, names->data + id, names->len - id);
-	for (size_t i = 0; i < s.keys && sr_effects_argument(data, len, &s.pos, &key, &key_len); i++)
+	for (size_t n = 0; n < s.keys && sr_effects_argument(data, len, &s.pos, &key, &key_len); n++)
 		sr_delivery_add(d, cmd, key, key_len);
 	sr_delivery_add(d, cmd, data + s.pos, len - s.pos);
 	return true;
@@ -124,7 +124,7 @@ bool sr_delivery_write_group(sr_delivery *d, size_t i, sr_argv *cmd)
 	const char *data = effect(d, i, &kind, &len);
 
 	d->c->scratch.len = 0;
-	return kind == SR_EFFECT_SCRIPT ? write_script(d, data, len, cmd)
+	return kind == SR_EFFECT_SCRIPT ? write_script(d, i, data, len, cmd)
 									: write_commands(d, data, len, cmd);
 }
 

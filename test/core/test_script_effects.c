@@ -251,6 +251,27 @@ static void test_delivery(void)
 	sr_client_free(c);
 }
 
+/* Redis was restarted: it is given a script's text once, however many groups there are. */
+static void test_texts(void)
+{
+	sr_settings		s = settings(server);
+	sr_client	   *c = client(&s);
+	sr_inval	   *q = sr_inval_new();
+	sr_flush_result r;
+
+	ask(c, "FLUSHALL");
+	ask(c, "SCRIPT FLUSH");
+	for (int i = 0; i < 1000; i++)
+		push(q, "enqueue", i % 2 ? "q" : "p", "x", 1);
+	ask(c, "CONFIG RESETSTAT");
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	CHECK(flushed(&r, 1000, 0, 0) && is(ask(c, "LLEN p"), "500") && is(ask(c, "LLEN q"), "500"),
+		  "all groups arrive at a Redis that does not know their script");
+	CHECK(has(ask(c, "INFO commandstats"), "cmdstat_eval:calls=1,"), "its text is sent once");
+	sr_inval_free(q);
+	sr_client_free(c);
+}
+
 static void test_unknown(void)
 {
 	sr_settings		s = settings(server);
@@ -353,6 +374,7 @@ int main(void)
 	test_limits();
 	test_words();
 	test_delivery();
+	test_texts();
 	test_unknown();
 	test_lost_reply();
 	test_full();
