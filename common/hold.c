@@ -148,10 +148,10 @@ bool sr_holds_find(const sr_holds *h, sr_hold kind, const char *key, size_t len,
 
 	for (size_t i = h->count; i-- > 0;)
 	{
-		if (h->entries[i].kind != kind || h->entries[i].hash != hash)
+		if (h->entries[i].kind != kind || (key != NULL && h->entries[i].hash != hash))
 			continue;
 		read_hold(h, i, &keys, args != NULL ? args : &own);
-		if (keys.argvlen[0] == len && memcmp(keys.argv[0], key, len) == 0)
+		if (key == NULL || (keys.argvlen[0] == len && memcmp(keys.argv[0], key, len) == 0))
 			return true;
 	}
 	return false;

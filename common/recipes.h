@@ -36,7 +36,7 @@ size_t	  sr_holds_count(const sr_holds *h);
  * Both are copied. false: no memory.
  */
 bool sr_holds_add(sr_holds *h, sr_hold kind, const sr_argv *keys, const sr_argv *args, int depth);
-/* Is there one of that kind whose first key that is? *args, if not NULL, is what it was added with. */
+/* Is there one of that kind whose first key that is (NULL: any)? *args, if not NULL: what it was added with. */
 bool sr_holds_find(const sr_holds *h, sr_hold kind, const char *key, size_t len, sr_argv *args);
 void sr_holds_release(sr_holds *h, int n); /* depth = min(depth, n), as sr_inval_release */
 /*

@@ -17,6 +17,11 @@ bool pg_holds_any(void)
 	return holds != NULL && sr_holds_count(holds) > 0;
 }
 
+bool pg_holds_lock(void)
+{
+	return pg_holds_any() && sr_holds_find(holds, SR_HOLD_LOCK, NULL, 0, NULL);
+}
+
 /* ---- the calls ---- */
 
 /* What the call queues and takes is this transaction's. May raise. */

@@ -236,6 +236,7 @@ sr_rows *pg_rows_open(sr_client *client, const sr_command *cmd, const pg_argumen
 int	 pg_rows_next(sr_client *client, const sr_command *cmd, sr_rows *rows, const sr_value **cells,
 				  sr_err *err);
 bool pg_holds_any(void);
+bool pg_holds_lock(void); /* what is to be released in Redis only after the effects */
 /* PRE_COMMIT, PRE_PREPARE: raise when the transaction must not commit. */
 void pg_holds_before_commit(void);
 void pg_holds_before_prepare(void);

@@ -275,6 +275,9 @@ static void before_commit(void)
 			sr_flush(pg_client_if_any(), queue, 0, &flushed);
 		}
 	}
+	else if (pg_holds_lock())
+		/* Redis may have closed the connection since, and the release does not dial. */
+		dial(pg_client_for_queue(), pg_setting_commit_timeout);
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		pg_outbox_tidy();
 }
@@ -333,15 +336,16 @@ static void send(void)
 	bool			durable = prepared.durable && prepared.effects == sr_inval_count(queue);
 	bool			drained = durable && pg_drainers_available();
 	bool			left = drained && !has_own_server();
+	bool			now = pg_holds_lock();
 	sr_flush_result flushed = {0};
 
-	if (left && prepared.effects > COMMIT_EFFECTS)
+	if (left && !now && prepared.effects > COMMIT_EFFECTS)
 	{
 		flushed.kept = prepared.effects;
 		sr_inval_clear(queue);
 	}
 	else
-		flush(left ? SR_FLUSH_LEAVE | SR_FLUSH_NO_PATTERNS : 0, &flushed);
+		flush(left ? SR_FLUSH_LEAVE | (now ? 0 : SR_FLUSH_NO_PATTERNS) : 0, &flushed);
 	if (flushed.kept == 0)
 		pg_outbox_committed(PG_OUTCOME_DELIVERED, 0);
 	/* What the backlog had no room for is only in the outbox. */

@@ -1,5 +1,6 @@
 """redis_xact_lock: held until the transaction ends, however that happens; and what COMMIT does about holds."""
 
+import contextlib
 import os
 import signal
 
@@ -34,6 +35,18 @@ def waits(pid, event="Extension"):
 
 def ended(pid):
     return server.sql("SELECT count(*) FROM pg_stat_activity WHERE pid = %d" % pid) == "0"
+
+
+@contextlib.contextmanager
+def stopped_launcher():
+    """It is there, and sends nothing for the sessions."""
+    server.restart({"shared_preload_libraries": "'sqlredis'"})
+    launcher = int(server.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'sqlredis launcher'"))
+    os.kill(launcher, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(launcher, signal.SIGCONT)
 
 
 def is_up():
@@ -236,20 +249,38 @@ def prepare_is_refused():
 
 @test
 def effects_come_before_the_release_also_in_async_mode():
-    server.restart({"shared_preload_libraries": "'sqlredis'"})
-    shell = session("SET sqlredis.commit_mode = async;")
-    equal(shell.run("SHOW sqlredis.commit_mode;"), "async")
-    launcher = int(server.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'sqlredis launcher'"))
-    # who would send them is not there: the session itself does
-    os.kill(launcher, signal.SIGSTOP)
-    try:
+    with stopped_launcher():
+        shell = session("SET sqlredis.commit_mode = async;")
+        equal(shell.run("SHOW sqlredis.commit_mode;"), "async")
         for text in ("BEGIN; SELECT redis_xact_lock('l'); UPDATE t SET n = n + 1; COMMIT;",
                      "BEGIN; UPDATE t SET n = n + 1; SELECT redis_xact_lock('l'); COMMIT;"):
             redis("SET", "t:1", "old")
             equal(shell.run(text), "t")
             equal(redis("EXISTS", "l", "t:1"), 0)
-    finally:
-        os.kill(launcher, signal.SIGCONT)
+        shell.close()
+
+
+@test
+def effects_come_before_the_release_also_very_many_and_patterns():
+    """A drainer sends these otherwise."""
+    with stopped_launcher():
+        shell = session()
+        for effects in ("count(redis_invalidate('e' || n)) FROM generate_series(1, 6000) n",
+                        "redis_invalidate_pattern('e*') IS NOT NULL"):
+            redis("MSET", "e1", "old", "e6000", "old")
+            shell.run("BEGIN; SELECT redis_xact_lock('l'); SELECT %s; COMMIT;" % effects)
+            equal(redis("EXISTS", "l", "e1", "e6000"), 0, effects)
+        shell.close()
+
+
+@test
+def redis_closed_the_connection_in_a_long_transaction():
+    """As its setting timeout has it for clients that ask nothing."""
+    shell = session()
+    shell.run("BEGIN; SELECT redis_xact_lock('l', 600);")
+    redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    shell.run("SELECT pg_sleep(1.1); COMMIT;")
+    true(not held())
     shell.close()
 
 
