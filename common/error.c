@@ -30,6 +30,9 @@ typedef struct rule
 #define HINT_GIVE_PASSWORD                                                                         \
 	"Redis wants a password: give it in the URL (redis://user:password@host) or, in PostgreSQL, "  \
 	"in the file that sqlredis.passfile names."
+#define HINT_GRANT                                                                                 \
+	"The Redis user may not do this: an administrator grants it with ACL SETUSER (commands with "  \
+	"+name, keys with ~pattern)."
 #define HINT_QUOTA                                                                                 \
 	"The service's plan is used up: wait for the next period or choose a larger plan."
 #define HINT_SHRINK "Store less under one key, split the value, or choose a larger plan."
@@ -61,9 +64,8 @@ static const rule rules[] = {
 	{"ERR invalid username-password pair", false, SR_E_AUTH, HINT_PASSWORD},
 	{"ERR AUTH <password> called without any password", false, SR_E_AUTH, HINT_NO_PASSWORD},
 	{"ERR Client sent AUTH, but no password is set", false, SR_E_AUTH, HINT_NO_PASSWORD},
-	{"NOPERM", false, SR_E_PERMISSION,
-	 "The Redis user may not do this: an administrator grants it with ACL SETUSER (commands with "
-	 "+name, keys with ~pattern)."},
+	{"NOPERM", false, SR_E_PERMISSION, HINT_GRANT},
+	{"ERR The user executing the script can", false, SR_E_PERMISSION, HINT_GRANT},
 	{"DENIED", false, SR_E_CONNECT,
 	 "Redis is in protected mode: give it a password or set protected-mode no, or connect from "
 	 "its own machine."},

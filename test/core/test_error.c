@@ -36,6 +36,12 @@ static void test_redis(void)
 	CHECK(classified("NOPERM this user has no permissions to run the 'get' command",
 					 SR_E_PERMISSION, "ACL SETUSER"),
 		  "NOPERM");
+	CHECK(classified("ERR The user executing the script can't run this command or subcommand",
+					 SR_E_PERMISSION, "ACL SETUSER") &&
+			  classified("ERR The user executing the script can't access at least one of the keys "
+						 "mentioned in the command arguments",
+						 SR_E_PERMISSION, "ACL SETUSER"),
+		  "what Redis 7.0 says instead in a script");
 	CHECK(classified("OOM command not allowed when used memory > 'maxmemory'.", SR_E_MEMORY,
 					 "maxmemory"),
 		  "OOM");
