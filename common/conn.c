@@ -185,7 +185,8 @@ static sr_reply *call(sr_client *c, const sr_argv *cmd, unsigned flags, int64_t 
 		sr_exchange x = {.ctx = &s,
 						 .next = next_single,
 						 .reply = on_single_reply,
-						 .idle = c->command_timeout + extra_wait};
+						 .idle = c->command_timeout + extra_wait,
+						 .waits = extra_wait > 0};
 		bool		ok;
 
 		ok = attempt == 0 ? sr_client_ready_and_flushed(c, flags, err)

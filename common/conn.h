@@ -200,6 +200,7 @@ typedef struct sr_exchange
 	void (*reply)(void *ctx, sr_reply *reply); /* owns the reply */
 	int64_t idle;							   /* ms without progress */
 	int64_t until;							   /* absolute ms; 0: no end */
+	bool	waits;							   /* Redis may take its time: no latency to count */
 	/* results */
 	size_t sent;	 /* bytes the kernel took */
 	size_t written;	 /* bytes given to the wire: all went out when they are as many as sent */

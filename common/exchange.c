@@ -360,7 +360,7 @@ bool sr_exchange_run(sr_client *c, sr_exchange *x, sr_err *err)
 		sr_client_drop(c, false);
 		return false;
 	}
-	if (x->asked == 1)
+	if (x->asked == 1 && !x->waits)
 		c->stats->latency[bucket(microseconds() - start)]++;
 	/* bytes beyond the last reply: leave it poisoned, the next call starts afresh */
 	c->busy = sr_reader_buffered(c->reader) != 0;

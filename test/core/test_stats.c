@@ -66,6 +66,35 @@ static void test_place(void)
 	sr_client_free(c);
 }
 
+static uint64_t measured(const sr_client *c)
+{
+	uint64_t n = 0;
+
+	for (int b = 0; b < SR_LATENCY_BUCKETS; b++)
+		n += sr_client_stats(c)->latency[b];
+	return n;
+}
+
+/* A consumer that waits for work says nothing about how quick Redis is. */
+static void test_latency(void)
+{
+	const char *words[] = {"BLPOP", "nothing", "0.001"};
+	size_t		lengths[] = {5, 7, 5};
+	sr_settings s = settings(server);
+	sr_client  *c = client(&s);
+	sr_argv		wait = {3, words, lengths};
+	sr_err		err = {0};
+	uint64_t	before;
+
+	(void) ask(c, "PING");
+	before = measured(c);
+	(void) ask(c, "PING");
+	CHECK(measured(c) == before + 1, "a call is measured");
+	sr_reply_free(sr_client_call(c, &wait, 0, 1, &err));
+	CHECK(err.cls == SR_OK && measured(c) == before + 1, "one that waits is not");
+	sr_client_free(c);
+}
+
 static void test_list(void)
 {
 	sr_stats	  counts = {.reads_hit = 3, .reads_missed = 1};
@@ -189,6 +218,7 @@ int main(void)
 	if (!find_server())
 		return 1;
 	test_place();
+	test_latency();
 	test_list();
 	do
 	{
