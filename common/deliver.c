@@ -262,6 +262,15 @@ static bool is_noscript(const sr_reply *reply)
 	return reply->kind == SR_ERROR && reply->len >= 8 && memcmp(reply->str, "NOSCRIPT", 8) == 0;
 }
 
+/* Redis may have known the script of one that was asked behind an unknown one. */
+static void on_ahead(sr_delivery *d, const sr_reply *reply)
+{
+	batch b;
+
+	if (next_batch(d, &d->ahead, &b) && b.kind == SR_EFFECT_SCRIPT && reply->kind == SR_ARRAY)
+		sr_delivery_ran_ahead(d, b.from, reply);
+}
+
 static void on_reply(void *ctx, sr_reply *reply)
 {
 	sr_delivery *d = ctx;
@@ -269,14 +278,15 @@ static void on_reply(void *ctx, sr_reply *reply)
 	batch		 b;
 	sr_err		 err;
 
-	if (!next_batch(d, &d->answered, &b))
+	if (d->again)
+		on_ahead(d, reply);
+	else if (!next_batch(d, &d->answered, &b))
 		b.count = 0; /* cannot be: exchange.c counts replies */
-	else if (d->again)
-		d->answered = before;
 	else if (b.kind == SR_EFFECT_SCRIPT && d->unknown != b.from + 1 && is_noscript(reply))
 	{
 		d->again = true; /* with its text, which those behind it find there */
 		d->unknown = b.from + 1;
+		d->ahead = d->answered;
 		d->answered = before;
 	}
 	else if (d->redo)

@@ -40,6 +40,7 @@ typedef struct sr_delivery
 	unsigned		 flags; /* of sr_client_ready */
 	bool			 alone; /* one effect a command, and a key apart from its entry */
 	sr_progress		 asked, answered;
+	sr_progress		 ahead;	   /* answered, though it is asked again because of one before it */
 	bool			 accepted; /* alone: the key whose entry is next was */
 	size_t	  unknown; /* 1 + the SCRIPT that goes as its text, as Redis did not know it; 0: none */
 	bool	  again;   /* one was unknown: it and what was asked behind it is to be asked again */
@@ -80,6 +81,8 @@ void sr_delivery_word(sr_delivery *d, sr_argv *cmd, const char *word);
 bool sr_delivery_write_group(sr_delivery *d, size_t i, sr_argv *cmd);
 /* It ran, now or before: what the reply says. */
 void sr_delivery_ran(sr_delivery *d, size_t i, const sr_reply *reply);
+/* It ran, and will be asked again, when nobody says any more how it went. */
+void sr_delivery_ran_ahead(sr_delivery *d, size_t i, const sr_reply *reply);
 /* Is there a script for effect i? Those for which there is none are lost before the phase is sent. */
 bool sr_delivery_is_known(const sr_delivery *d, sr_effect kind, size_t i);
 void sr_delivery_lose_unknown(sr_delivery *d);

@@ -181,6 +181,14 @@ void sr_delivery_ran(sr_delivery *d, size_t i, const sr_reply *reply)
 	d->out->lost++;
 }
 
+void sr_delivery_ran_ahead(sr_delivery *d, size_t i, const sr_reply *reply)
+{
+	size_t sent = d->out->sent;
+
+	sr_delivery_ran(d, i, reply);
+	d->out->sent = sent; /* once, later */
+}
+
 /* ---- what nobody here knows ---- */
 
 bool sr_delivery_is_known(const sr_delivery *d, sr_effect kind, size_t i)

@@ -268,6 +268,17 @@ static void test_texts(void)
 	CHECK(flushed(&r, 1000, 0, 0) && is(ask(c, "LLEN p"), "500") && is(ask(c, "LLEN q"), "500"),
 		  "all groups arrive at a Redis that does not know their script");
 	CHECK(has(ask(c, "INFO commandstats"), "cmdstat_eval:calls=1,"), "its text is sent once");
+	ask(c, "SCRIPT FLUSH");
+	push(q, "ack", "q", "x", 1);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	ask(c, "SET p:reserved{p} text");
+	push(q, "enqueue", "q", "y", 1);
+	push(q, "ack", "p", "x", 1);
+	sr_flush(c, q, SR_FLUSH_COMMIT, &r);
+	CHECK(r.lost == 1 && r.kept == 0 && r.err.cls == SR_E_WRONGTYPE &&
+			  sr_client_stats(c)->commands_sent == 1002 &&
+			  sr_client_stats(c)->commands_failed == 1 && is(ask(c, "LLEN q"), "501"),
+		  "what failed behind one that Redis did not know is told of");
 	sr_inval_free(q);
 	sr_client_free(c);
 }
