@@ -146,6 +146,7 @@ typedef struct sr_flush_result
 	size_t sent; /* effects that Redis answered for */
 	size_t kept; /* not sent: now in the backlog or, with SR_FLUSH_LEAVE, the caller's to keep */
 	size_t lost; /* refused one by one, or the backlog was full */
+	bool   jobs; /* some of those kept or lost are commands or items for scripts, and not keys */
 	sr_err err;	 /* the first failure; cls SR_OK when there was none */
 } sr_flush_result;
 
@@ -161,6 +162,8 @@ typedef struct sr_flush_result
 /* Not the backlog, only q. */
 #define SR_FLUSH_ONLY 0x08
 
+/* Of n effects that are kept or lost: "keys were not invalidated" and the like. Static. */
+const char *sr_flush_words(const sr_flush_result *result, size_t n);
 /*
  * Carry out the backlog and then q (may be NULL), in order, and empty q. What Redis could not be told
  * stays in the client's backlog, unless flags say otherwise. A backlog is never duplicated: a key that

@@ -27,6 +27,7 @@ static void count_lost(sr_client *c, sr_flush_result *out, const sr_inval *list,
 	const char *data = sr_inval_effect(list, i, &kind, &len, NULL);
 
 	out->lost++;
+	out->jobs |= sr_effect_is_group(kind);
 	if (sr_effect_is_group(kind))
 		c->stats->commands_failed += sr_effects_commands(kind, data, len);
 	else
@@ -211,11 +212,17 @@ static bool is_full(const sr_client *c, sr_effect kind, const char *data, size_t
 		   (kind != SR_EFFECT_KEY || !sr_inval_contains(c->backlog, data, len));
 }
 
+static bool has_groups(const sr_inval *q)
+{
+	return sr_inval_count_of(q, SR_EFFECT_COMMANDS) + sr_inval_count_of(q, SR_EFFECT_SCRIPT) > 0;
+}
+
 /* q's effects join the backlog, and q is empty. */
 static void keep(sr_client *c, sr_inval *q, unsigned flags, sr_flush_result *out)
 {
 	size_t total = sr_inval_count(q);
 
+	out->jobs |= has_groups(q);
 	if ((flags & SR_FLUSH_LEAVE) != 0)
 		out->kept += total;
 	else if (!c->flushing && sr_inval_count(c->backlog) == 0 && total <= c->settings.pending_max)
@@ -310,8 +317,17 @@ static void flush(sr_client *c, sr_inval *q, unsigned flags, bool unasked, sr_fl
 
 static void count_kept(const sr_client *c, unsigned flags, sr_flush_result *out)
 {
-	if ((flags & SR_FLUSH_LEAVE) == 0)
-		out->kept = sr_inval_count(c->backlog);
+	if ((flags & SR_FLUSH_LEAVE) != 0)
+		return;
+	out->kept = sr_inval_count(c->backlog);
+	out->jobs |= has_groups(c->backlog);
+}
+
+const char *sr_flush_words(const sr_flush_result *result, size_t n)
+{
+	if (result->jobs)
+		return n == 1 ? "effect did not reach Redis" : "effects did not reach Redis";
+	return n == 1 ? "key was not invalidated" : "keys were not invalidated";
 }
 
 void sr_flush(sr_client *c, sr_inval *q, unsigned flags, sr_flush_result *out)

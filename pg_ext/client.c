@@ -28,9 +28,11 @@ static void close_client(int code, Datum arg)
 	sr_flush(client, NULL, 0, &flushed);
 	if (flushed.kept + flushed.lost > 0)
 	{
+		size_t failed = flushed.kept + flushed.lost;
+
 		pg_err_to_ascii(&flushed.err);
-		ereport(LOG, (errmsg("sqlredis: %zu keys were not invalidated when the session ended",
-							 flushed.kept + flushed.lost),
+		ereport(LOG, (errmsg("sqlredis: %zu %s when the session ended", failed,
+							 sr_flush_words(&flushed, failed)),
 					  errdetail("%s", flushed.err.msg)));
 	}
 	if (code == 0)

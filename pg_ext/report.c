@@ -43,16 +43,15 @@ static void say_at_commit(int level, const sr_flush_result *flushed, bool durabl
 
 	if (flushed->err.cls == SR_OK)
 	{
-		ereport(NOTICE, (errmsg_plural("%zu key is left to the drainer, which deletes it soon",
-									   "%zu keys are left to the drainer, which deletes them soon",
-									   failed, failed)));
+		ereport(NOTICE, (errmsg_plural("%zu %s is left to the drainer, which sees to it soon",
+									   "%zu %ss are left to the drainer, which sees to them soon",
+									   failed, failed, flushed->jobs ? "effect" : "key")));
 		return;
 	}
 	ereport(
 		level,
 		(errcode(ERRCODE_WARNING),
-		 errmsg_plural("%zu key was not invalidated: %s", "%zu keys were not invalidated: %s",
-					   failed, failed, flushed->err.msg),
+		 errmsg("%zu %s: %s", failed, sr_flush_words(flushed, failed), flushed->err.msg),
 		 durable && flushed->kept > 0
 			 ? errdetail("What is not sent is in the outbox, and sent when Redis is back.")
 		 : flushed->lost > 0

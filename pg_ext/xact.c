@@ -342,6 +342,9 @@ static void send(void)
 	if (left && !now && prepared.effects > COMMIT_EFFECTS)
 	{
 		flushed.kept = prepared.effects;
+		flushed.jobs = sr_inval_count_of(queue, SR_EFFECT_COMMANDS) +
+						   sr_inval_count_of(queue, SR_EFFECT_SCRIPT) >
+					   0;
 		sr_inval_clear(queue);
 	}
 	else

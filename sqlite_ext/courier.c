@@ -359,7 +359,7 @@ void sq_courier_close(sq_db *st)
 	sq_courier_tell(st);
 	if (c->unsafe > atomic_load(&c->settled))
 		sqlite3_log(SQLITE_WARNING,
-					"sqlredis: %llu keys were not invalidated, and are lost: %s: %s",
+					"sqlredis: %llu effects did not reach Redis, and are lost: %s: %s",
 					(unsigned long long) c->held, sr_class_word(c->failure.cls), c->failure.msg);
 	free_courier(c);
 	st->courier = NULL;

@@ -128,7 +128,7 @@ void sq_courier_tell(const sq_db *st)
 	refused = atomic_exchange(&c->refused, 0);
 	why = c->refusal;
 	pthread_mutex_unlock(&c->lock);
-	sqlite3_log(SQLITE_WARNING, "sqlredis: %llu keys were not invalidated, and are lost: %s: %s",
+	sqlite3_log(SQLITE_WARNING, "sqlredis: %llu effects did not reach Redis, and are lost: %s: %s",
 				(unsigned long long) refused, sr_class_word(why.cls), why.msg);
 }
 
@@ -186,13 +186,12 @@ static void tell(const sq_db *st, const sr_flush_result *result, bool outboxed)
 
 	if (kept + result->lost == 0)
 		return;
-	sqlite3_log(
-		SQLITE_WARNING,
-		"sqlredis: %llu keys were not invalidated (%llu are kept and sent when Redis is back, "
-		"%llu %s): %s: %s",
-		(unsigned long long) kept + result->lost, (unsigned long long) kept,
-		(unsigned long long) result->lost, stay ? "stay in the outbox" : "are lost",
-		sr_class_word(result->err.cls), result->err.msg);
+	sqlite3_log(SQLITE_WARNING,
+				"sqlredis: %llu %s (%llu are kept and sent when Redis is back, %llu %s): %s: %s",
+				(unsigned long long) kept + result->lost, sr_flush_words(result, 2),
+				(unsigned long long) kept, (unsigned long long) result->lost,
+				stay ? "stay in the outbox" : "are lost", sr_class_word(result->err.cls),
+				result->err.msg);
 }
 
 /* While Redis is away, an asynchronous commit says so, too. */
