@@ -110,7 +110,7 @@ static bool explain(sr_err *err)
 {
 	if (err->hint[0] == '\0')
 		snprintf(err->hint, sizeof err->hint,
-				 "redis_invalidate learns from a table in temp how the transaction ends.");
+				 "sqlredis learns from a table in temp how the transaction ends.");
 	return false;
 }
 

@@ -160,6 +160,21 @@ def statements_that_fail():
 
 
 @test
+def a_query_that_fails_undoes_nothing():
+    """SQLite knows of nothing to undo: what was taken is held to the transaction's end."""
+    for end, left in ("ROLLBACK", 10), ("COMMIT", 7):
+        start()
+        db = connect(new_file())
+        db.execute("BEGIN")
+        refused(db, "SELECT redis_reserve('stock', 'seat', 3), json('{')", "malformed JSON")
+        refused(db, "INSERT INTO t VALUES (1, redis_reserve('stock', 'seat', 1))", "UNIQUE")
+        equal(seats(), 7)
+        db.execute(end)
+        equal(seats(), left, end)
+        db.close()
+
+
+@test
 def raise_in_a_trigger():
     start()
     for action, left in (("ABORT", 9), ("ROLLBACK", 10), ("FAIL", 8)):
