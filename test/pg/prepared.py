@@ -58,6 +58,7 @@ def drained_by_hand_and_rolled_back():
     third.run("UPDATE t SET n = n + 1 WHERE id = 4;")
     third.close()
     equal(redis("EXISTS", "t:3"), 1)
+    wait_for("its row of that commit to go with it", lambda: first.run("SELECT count(*) FROM sqlredis_outbox;") == "0")
     first.run("ROLLBACK PREPARED 'z';")
     equal(first.run("SELECT redis_outbox_drain();"), "0")
     server.stop()
