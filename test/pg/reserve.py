@@ -95,8 +95,9 @@ def work(number, seed, done, results):
 
 def campaign(seed, meanwhile):
     """All tickets are sold by SELLERS processes; what the least was that any of them saw left."""
-    done, results = multiprocessing.Event(), multiprocessing.Queue()
-    sellers = [multiprocessing.Process(target=work, args=(i, seed, done, results), daemon=True)
+    forked = multiprocessing.get_context("fork")  # they use the servers that were started here
+    done, results = forked.Event(), forked.Queue()
+    sellers = [forked.Process(target=work, args=(i, seed, done, results), daemon=True)
                for i in range(SELLERS)]
     for process in sellers:
         process.start()
