@@ -155,6 +155,7 @@ def a_standby_that_is_promoted():
     wait_for("the row", lambda: standby.sql("SELECT n FROM t WHERE id = 1", "d") == "3")
     equal(workers(of=standby), "", "nobody drains in recovery")
     equal(standby.sql("SELECT count(*) FROM redis_outbox()", "d"), "1")
+    end(primary.process, signal.SIGQUIT)  # before its own drainer has somebody to tell
     redis.start()
     redis("SET", "t:9", "old")
     equal(standby.sql("SELECT redis_invalidate('t:9')", "d"), "1")
@@ -164,7 +165,6 @@ def a_standby_that_is_promoted():
                       "redis_idempotent('j'); ROLLBACK TO s; SELECT redis_enqueue('q', 'x') IS NOT NULL; COMMIT",
                       "d"), "t|t\nt\nt")
     equal((redis("EXISTS", "l", "idem:j"), redis("GET", "idem:i"), redis("LLEN", "queue:q")), (0, b"done", 1))
-    end(primary.process, signal.SIGQUIT)
     redis("SET", "t:1", "old")
     standby.sql("SELECT pg_promote()")
     wait_for("the launcher", lambda: workers(of=standby))
