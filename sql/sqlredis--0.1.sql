@@ -1868,7 +1868,7 @@ CREATE FUNCTION redis_pending()
 	AS 'MODULE_PATHNAME', 'pg_redis_pending';
 REVOKE ALL ON FUNCTION redis_pending() FROM PUBLIC;
 COMMENT ON FUNCTION redis_pending() IS
-	'What this transaction will send at commit, in order: kind is key, tag, pattern or command (a command''s words stand in key), and depth how many savepoints deep it was queued.';
+	'What this transaction will send at commit, in order: kind is key, tag, pattern, command (its words stand in key) or script (what a recipe does then, and with what), and depth how many savepoints deep it was queued.';
 
 CREATE FUNCTION redis_invalidate_tag(VARIADIC tag text[])
 	RETURNS bigint
