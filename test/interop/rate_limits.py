@@ -386,6 +386,7 @@ def what_a_row_says_of_the_future_comes_true():
                 allowed, remaining, retry, reset = ours(key, most, period, cost, algorithm)
                 equal(remaining, before[1] - (cost if allowed else 0), "peek saw something else")
                 now = clock.now
+                server("PERSIST", "rl:" + key)  # the clock comes back: what is forgotten then would stay so
                 if reset > 0:
                     clock.now = now + reset - 1
                     true(peek(key, most, period, algorithm)[1] < most, key + ": reset_at is late")
