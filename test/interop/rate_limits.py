@@ -400,6 +400,7 @@ def what_a_row_says_of_the_future_comes_true():
                 true(not ours(key, most, period, cost, algorithm)[0], key + ": retry_after is late")
                 clock.now = now + retry
                 true(ours(key, most, period, cost, algorithm)[0], key + ": refused at retry_after")
+            server("DEL", "rl:" + key)
     true(seen > 0, "nothing was refused")
 
 
